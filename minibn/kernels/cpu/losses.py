@@ -1,0 +1,136 @@
+"""Losses with their gradients. Each forward pass returns a mean over rows as a float64."""
+
+import math
+
+import numpy as np
+
+from minibn.kernels.compile import kernel
+
+
+@kernel
+def _total_weight(labels, class_weight):
+    """Return the sum of the rows' weights: what the mean divides by."""
+    if class_weight is None:
+        return np.float64(labels.size)
+    total = 0.0
+    for i in range(labels.size):
+        total += class_weight[labels[i]]
+    return total
+
+
+@kernel
+def _weight(label, class_weight):
+    if class_weight is None:
+        return 1.0
+    return class_weight[label]
+
+
+@kernel
+def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
+    """Write the softmax of each row and return the mean cross entropy, without overflow.
+
+    Parameters
+    ----------
+    logits : ndarray of float32 or float64, shape (N, K)
+        C-contiguous. Nothing is checked.
+    labels : ndarray of int64, shape (N,)
+        Class indices in [0, K).
+    class_weight : ndarray of float64, shape (K,), or None
+        Weight of each class; the mean divides by the sum of the rows' weights.
+    probabilities : ndarray of the dtype of logits, shape (N, K)
+        Output.
+
+    Returns
+    -------
+    float
+        Loss in nats.
+
+    Notes
+    -----
+    Bishop 2006, Pattern Recognition and Machine Learning, equations 4.104 and 4.108.
+    """
+    loss = 0.0
+    for i in range(logits.shape[0]):
+        row, out = logits[i], probabilities[i]
+        highest = row[0]
+        for k in range(1, row.size):
+            # not <=: a NaN becomes the maximum, so that it shows in the whole row
+            if not row[k] <= highest:
+                highest = row[k]
+        total = 0.0
+        for k in range(row.size):
+            out[k] = math.exp(row[k] - highest)
+            total += out[k]
+        for k in range(row.size):
+            out[k] = out[k] / total
+        margin = np.float64(highest) - np.float64(row[labels[i]])
+        loss += _weight(labels[i], class_weight) * (math.log(total) + margin)
+    return loss / _total_weight(labels, class_weight)
+
+
+@kernel
+def softmax_cross_entropy_backward(probabilities, labels, class_weight, dlogits):
+    """Write the gradient of the mean cross entropy: weight * (probabilities - one hot) / sum of weights.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float32 or float64, shape (N, K)
+        What the forward pass wrote. C-contiguous. Nothing is checked.
+    labels : ndarray of int64, shape (N,)
+    class_weight : ndarray of float64, shape (K,), or None
+    dlogits : ndarray of the dtype of probabilities, shape (N, K)
+        Output.
+
+    Notes
+    -----
+    Bishop 2006, equation 4.109.
+    """
+    total = _total_weight(labels, class_weight)
+    for i in range(probabilities.shape[0]):
+        row, out = probabilities[i], dlogits[i]
+        factor = _weight(labels[i], class_weight) / total
+        for k in range(row.size):
+            out[k] = row[k] * factor
+        out[labels[i]] = (np.float64(row[labels[i]]) - 1.0) * factor
+
+
+@kernel
+def squared_error_forward(prediction, target):
+    """Return the mean of (prediction - target) ** 2 over all entries.
+
+    Parameters
+    ----------
+    prediction, target : ndarray of float32 or float64, the same shape
+        C-contiguous. Nothing is checked.
+
+    Returns
+    -------
+    float
+    """
+    p, t = prediction.reshape(prediction.size), target.reshape(target.size)
+    total = 0.0
+    for i in range(p.size):
+        difference = np.float64(p[i]) - np.float64(t[i])
+        total += difference * difference
+    return total / p.size
+
+
+@kernel
+def squared_error_backward(prediction, target, dprediction):
+    """Write 2 (prediction - target) / number of entries.
+
+    Parameters
+    ----------
+    prediction, target : ndarray of float32 or float64, the same shape
+        C-contiguous. Nothing is checked.
+    dprediction : ndarray of the dtype and shape of prediction
+        Output.
+    """
+    p, t, out = (
+        prediction.reshape(prediction.size),
+        target.reshape(target.size),
+        dprediction.reshape(prediction.size),
+    )
+    factor = 2.0 / p.size
+    for i in range(p.size):
+        out[i] = (np.float64(p[i]) - np.float64(t[i])) * factor
