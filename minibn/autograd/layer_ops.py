@@ -1,0 +1,144 @@
+"""Operations that run on the kernels: what the layers are built from."""
+
+import numpy as np
+
+from minibn import functional as F
+from minibn.autograd.op import register
+from minibn.autograd.tape import apply, record
+from minibn.autograd.tensor import Tensor
+
+
+def _dense(x, weight, bias=None):
+    return F.dense_forward(x, weight, bias), (x, weight)
+
+
+def _dense_backward(dy, saved, needs):
+    gradients = F.dense_backward(dy, *saved, needs_dx=needs[0], needs_dbias=len(needs) == 3)
+    return gradients[: len(needs)]
+
+
+def _batch_norm(x, gamma, beta, eps):
+    y, mean, var = F.batch_norm_forward(x, gamma, beta, eps)
+    return y, (x, gamma, mean, var, eps)
+
+
+def _batch_norm_relu(x, gamma, beta, eps):
+    y, mean, var = F.batch_norm_relu_forward(x, gamma, beta, eps)
+    return y, (x, gamma, beta, mean, var, eps)
+
+
+def _batch_norm_inference(x, gamma, beta, mean, var, eps):
+    return F.batch_norm_inference(x, gamma, beta, mean, var, eps), (x, gamma, mean, var, eps)
+
+
+def _batch_norm_inference_backward(dy, saved, needs):
+    """With given statistics a batch norm is an affine map of each column."""
+    x, gamma, mean, var, eps = saved
+    total = var + eps
+    inverse = np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total != 0)
+    normalized = (x - mean) * inverse
+    return dy * (gamma * inverse), (dy * normalized).sum(axis=0), dy.sum(axis=0)
+
+
+DENSE = register("dense", _dense, _dense_backward)
+BATCH_NORM = register("batch_norm", _batch_norm, lambda dy, saved, needs: F.batch_norm_backward(dy, *saved))
+BATCH_NORM_RELU = register(
+    "batch_norm_relu", _batch_norm_relu, lambda dy, saved, needs: F.batch_norm_relu_backward(dy, *saved)
+)
+BATCH_NORM_INFERENCE = register("batch_norm_inference", _batch_norm_inference, _batch_norm_inference_backward)
+
+
+def _activation(name, forward, backward):
+    def play(x):
+        y = forward(x)
+        return y, (y,)
+
+    return register(name, play, lambda dy, saved, needs: (backward(dy, *saved),))
+
+
+RELU = _activation("relu", F.relu_forward, F.relu_backward)
+SIGMOID = _activation("sigmoid", F.sigmoid_forward, F.sigmoid_backward)
+TANH = _activation("tanh", F.tanh_forward, F.tanh_backward)
+
+
+def _cross_entropy(logits, labels, class_weight):
+    loss, probabilities = F.softmax_cross_entropy_forward(logits, labels, class_weight)
+    return np.float64(loss), (probabilities, labels, class_weight)
+
+
+def _cross_entropy_backward(dy, saved, needs):
+    gradient = F.softmax_cross_entropy_backward(*saved)
+    gradient *= gradient.dtype.type(dy)
+    return (gradient,)
+
+
+def _squared_error(prediction, target):
+    return np.float64(F.squared_error_forward(prediction, target)), (prediction, target)
+
+
+def _squared_error_backward(dy, saved, needs):
+    prediction, target = saved
+    gradient = F.squared_error_backward(prediction, target) * prediction.dtype.type(dy)
+    return gradient if needs[0] else None, -gradient if needs[1] else None
+
+
+SOFTMAX_CROSS_ENTROPY = register("softmax_cross_entropy", _cross_entropy, _cross_entropy_backward)
+SQUARED_ERROR = register("squared_error", _squared_error, _squared_error_backward)
+
+
+def _tensor(value):
+    return value if isinstance(value, Tensor) else Tensor(value)
+
+
+def dense(x, weight, bias=None):
+    """Compute x @ weight + bias; see :func:`minibn.functional.dense_forward`."""
+    return apply(DENSE, *map(_tensor, (x, weight) if bias is None else (x, weight, bias)))
+
+
+def batch_norm(x, gamma, beta, eps=1e-5):
+    """Normalise by batch statistics.
+
+    Returns
+    -------
+    y : Tensor of shape (N, C)
+    mean, var : ndarray of float64, shape (C,)
+        Batch mean and biased batch variance.
+    """
+    y, (_, _, mean, var, _) = record(BATCH_NORM, *map(_tensor, (x, gamma, beta)), eps=eps)
+    return y, mean, var
+
+
+def batch_norm_relu(x, gamma, beta, eps=1e-5):
+    """Batch norm followed by ReLU in the same passes; returns what :func:`batch_norm` returns."""
+    y, (_, _, _, mean, var, _) = record(BATCH_NORM_RELU, *map(_tensor, (x, gamma, beta)), eps=eps)
+    return y, mean, var
+
+
+def batch_norm_inference(x, gamma, beta, mean, var, eps=1e-5):
+    """Normalise by given statistics; see :func:`minibn.functional.batch_norm_inference`."""
+    return apply(BATCH_NORM_INFERENCE, *map(_tensor, (x, gamma, beta)), mean=mean, var=var, eps=eps)
+
+
+def relu(x):
+    """Return max(0, x)."""
+    return apply(RELU, _tensor(x))
+
+
+def sigmoid(x):
+    """Return 1 / (1 + exp(-x))."""
+    return apply(SIGMOID, _tensor(x))
+
+
+def tanh(x):
+    """Return the hyperbolic tangent."""
+    return apply(TANH, _tensor(x))
+
+
+def softmax_cross_entropy(logits, labels, class_weight=None):
+    """Return the mean cross entropy of logits and class indices, a scalar Tensor of float64."""
+    return apply(SOFTMAX_CROSS_ENTROPY, _tensor(logits), labels=labels, class_weight=class_weight)
+
+
+def squared_error(prediction, target):
+    """Return the mean squared difference of two arrays of one shape, a scalar Tensor of float64."""
+    return apply(SQUARED_ERROR, _tensor(prediction), _tensor(target))
