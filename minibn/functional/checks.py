@@ -211,3 +211,19 @@ def variance(name, value, columns):
             f"{name} must not be negative, got {array[column]} in column {column}; pass a variance"
         )
     return array
+
+
+def dtype(value):
+    """Check a dtype and return it as float32 or float64.
+
+    Raises
+    ------
+    DtypeError
+    """
+    try:
+        found = np.dtype(value)
+    except TypeError:
+        found = None
+    if found not in FLOATS:
+        raise DtypeError(f"dtype must be float32 or float64, got {value!r}; pass np.float32 or np.float64")
+    return found

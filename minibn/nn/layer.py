@@ -1,0 +1,95 @@
+"""What every layer is: parameters, buffers, a mode, and a call."""
+
+import numpy as np
+
+from minibn.errors import CheckpointError
+
+
+class Layer:
+    """Base of all layers.
+
+    Attributes
+    ----------
+    training : bool
+        Mode of calls that do not name one.
+    decayed : tuple of str
+        Parameters that weight decay applies to.
+    """
+
+    training = True
+    decayed = ()
+
+    def __call__(self, x, training=None):
+        """Apply the layer to a Tensor or array; ``training`` overrides the layer's own mode for this call."""
+        raise TypeError(f"{type(self).__name__} does not define __call__")
+
+    def parameters(self):
+        """Return the trainable tensors by name."""
+        return {}
+
+    def buffers(self):
+        """Return the arrays that are state but not trained, by name."""
+        return {}
+
+    def config(self):
+        """Return the arguments that make this layer again, JSON-able."""
+        return {}
+
+    def train(self, mode=True):
+        """Set training mode and return the layer."""
+        self.training = mode
+        return self
+
+    def eval(self):
+        """Set evaluation mode and return the layer."""
+        return self.train(False)
+
+    def zero_grad(self):
+        """Forget the gradients of all parameters."""
+        for tensor in self.parameters().values():
+            tensor.zero_grad()
+
+    def state_dict(self):
+        """Return copies of parameters and buffers, named and laid out as PyTorch names and stores them.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        state = {name: tensor.data.copy() for name, tensor in self.parameters().items()}
+        return state | {name: np.array(value) for name, value in self.buffers().items()}
+
+    def load_state_dict(self, state):
+        """Take over what :meth:`state_dict` returned.
+
+        Raises
+        ------
+        CheckpointError
+            When a name is missing or unknown, or a shape does not fit. Nothing is changed then.
+        """
+        check_state(self.state_dict(), state, type(self).__name__)
+        self._take(state)
+
+    def _take(self, state):
+        for name, tensor in self.parameters().items():
+            tensor.data[...] = state[name]
+        for name, value in self.buffers().items():
+            value[...] = state[name]
+
+    def __repr__(self):
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def check_state(own, state, what):
+    """Raise a CheckpointError unless two state dicts have the same names and shapes."""
+    missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    if missing or unknown:
+        raise CheckpointError(
+            f"the state does not fit {what}: missing {missing}, unknown {unknown}; build the same architecture"
+        )
+    for name, value in own.items():
+        if value.shape != np.shape(state[name]):
+            raise CheckpointError(
+                f"{name} must have shape {value.shape}, got {np.shape(state[name])}; build the same architecture"
+            )

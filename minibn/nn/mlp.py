@@ -1,0 +1,72 @@
+"""Multilayer perceptrons with and without batch norm."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from minibn.errors import ArgumentError
+from minibn.nn.activations import ACTIVATIONS
+from minibn.nn.batch_norm import BatchNorm
+from minibn.nn.dense import Dense
+from minibn.nn.initializers import generator
+from minibn.nn.sequential import Sequential
+
+
+def mlp(
+    sizes,
+    *,
+    bn=True,
+    activation="relu",
+    rng=None,
+    init=None,
+    init_scale=None,
+    bn_momentum=0.1,
+    bn_eps=1e-5,
+    dtype=np.float32,
+):
+    """Build dense layers with an activation between them, and batch norm before each activation.
+
+    With and without batch norm the same ``rng`` gives the same initial weights: only the weights are drawn.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Features, hidden units of each layer, outputs: at least two numbers.
+    bn : bool
+        Batch norm between each hidden dense layer and its activation; that dense layer then has no bias,
+        which the batch mean would cancel.
+    activation : str
+        ``"relu"``, ``"sigmoid"`` or ``"tanh"``.
+    rng : numpy.random.Generator or int, optional
+        Source of the initial weights; seed 0 where None.
+    init : str or callable, optional
+        Initializer; ``"he"`` for ReLU and ``"glorot"`` otherwise where None.
+    init_scale : float, optional
+        Scale given to the initializer.
+    bn_momentum, bn_eps : float
+        See :class:`BatchNorm`.
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    Sequential
+
+    Raises
+    ------
+    ArgumentError, DtypeError
+    """
+    sizes, rng = list(sizes), generator(rng)
+    if len(sizes) < 2:
+        raise ArgumentError(f"sizes must hold at least features and outputs, got {sizes}; e.g. [20, 10, 3]")
+    if activation not in ACTIVATIONS:
+        raise ArgumentError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+    init = init or ("he" if activation == "relu" else "glorot")
+    options = {"init": init, "init_scale": init_scale, "rng": rng, "dtype": dtype}
+    layers = []
+    for inputs, outputs in pairwise(sizes[:-1]):
+        layers.append(Dense(inputs, outputs, bias=not bn, **options))
+        if bn:
+            layers.append(BatchNorm(outputs, bn_momentum, bn_eps, dtype=dtype))
+        layers.append(ACTIVATIONS[activation]())
+    return Sequential(*layers, Dense(sizes[-2], sizes[-1], **options))
