@@ -10,7 +10,9 @@ def _reduced(gradient, like):
     if gradient.shape == like.shape:
         return gradient
     extra = gradient.ndim - like.ndim
-    stretched = tuple(i + extra for i, n in enumerate(like.shape) if n == 1 and gradient.shape[i + extra] != 1)
+    stretched = tuple(
+        i + extra for i, n in enumerate(like.shape) if n == 1 and gradient.shape[i + extra] != 1
+    )
     return gradient.sum(axis=(*range(extra), *stretched), keepdims=False).reshape(like.shape)
 
 

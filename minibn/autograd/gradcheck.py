@@ -60,7 +60,9 @@ def gradcheck(function, inputs, *, step=1e-6, tolerance=1e-5, seed=0):
     """
     for position, tensor in enumerate(inputs):
         if tensor.dtype != np.float64:
-            raise DtypeError(f"input {position} of gradcheck must be float64, got {tensor.dtype}; differences need the digits")
+            raise DtypeError(
+                f"input {position} of gradcheck must be float64, got {tensor.dtype}; differences need the digits"
+            )
         tensor.grad = None
     output = function(*inputs)
     upstream = np.random.default_rng(seed).standard_normal(output.shape)
@@ -83,5 +85,3 @@ def _compare(position, tensor, numerical, tolerance):
             f"gradient of input {position} is off by {error:.1e} relative, allowed {tolerance:.1e}; worst at "
             f"{tuple(map(int, worst))}: backward {analytic[worst]:.6g}, numerical {numerical[worst]:.6g}"
         )
-
-

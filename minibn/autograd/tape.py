@@ -96,18 +96,24 @@ def _reachable(output):
 
 def _gradients(node, dy):
     if node.op.backward is None:
-        raise GradientError(f"op {node.op.name!r} has no backward rule; add one to its record, or detach its input")
+        raise GradientError(
+            f"op {node.op.name!r} has no backward rule; add one to its record, or detach its input"
+        )
     return node.op.backward(dy, node.saved, tuple(tensor.requires_grad for tensor in node.inputs))
 
 
 def _seed(output, gradient):
     if gradient is None:
         if output.data.size != 1:
-            raise ShapeError(f"backward of shape {output.shape} needs a gradient of that shape; pass one, or reduce to a scalar")
+            raise ShapeError(
+                f"backward of shape {output.shape} needs a gradient of that shape; pass one, or reduce to a scalar"
+            )
         return np.ones_like(output.data)
     gradient = np.asarray(gradient, output.dtype)
     if gradient.shape != output.shape:
-        raise ShapeError(f"gradient must have shape {output.shape}, got {gradient.shape}; pass one entry per output")
+        raise ShapeError(
+            f"gradient must have shape {output.shape}, got {gradient.shape}; pass one entry per output"
+        )
     return gradient
 
 
@@ -129,7 +135,9 @@ def backward(output, gradient=None, retain_graph=False):
     ShapeError
     """
     if not output.requires_grad:
-        raise GradientError("backward needs a tensor that depends on one with requires_grad=True, outside of no_grad; got none")
+        raise GradientError(
+            "backward needs a tensor that depends on one with requires_grad=True, outside of no_grad; got none"
+        )
     gradient = _seed(output, gradient)
     if output.node is None:
         output.accumulate(gradient)

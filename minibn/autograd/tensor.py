@@ -47,6 +47,11 @@ class Tensor:
         return self.data.shape
 
     @property
+    def ndim(self):
+        """Number of axes."""
+        return self.data.ndim
+
+    @property
     def dtype(self):
         """Dtype of the array."""
         return self.data.dtype
@@ -94,7 +99,9 @@ class Tensor:
         if isinstance(other, Tensor):
             return other
         array = np.asarray(other)
-        return Tensor(array if array.dtype in (np.float32, np.float64) and array.ndim else array.astype(self.dtype))
+        return Tensor(
+            array if array.dtype in (np.float32, np.float64) and array.ndim else array.astype(self.dtype)
+        )
 
     def __add__(self, other):
         return tape.apply(ops.ADD, self, self._operand(other))

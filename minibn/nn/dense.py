@@ -3,6 +3,7 @@
 import numpy as np
 
 from minibn.autograd import Tensor, dense
+from minibn.errors import ShapeError
 from minibn.functional import checks
 from minibn.nn.initializers import generator, initializer
 from minibn.nn.layer import Layer, check_state
@@ -43,6 +44,11 @@ class Dense(Layer):
 
     def __call__(self, x, training=None):
         """Return x @ weight + bias, shape (N, out)."""
+        if x.ndim != 2 or x.shape[1] != self.weight.shape[0]:
+            raise ShapeError(
+                f"{self!r} needs x of shape (N, {self.weight.shape[0]}), got {tuple(x.shape)}; "
+                "check the number of features"
+            )
         return dense(x, self.weight, self.bias)
 
     def parameters(self):

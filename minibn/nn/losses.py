@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minibn.autograd import softmax_cross_entropy, squared_error
+from minibn.autograd import Tensor, softmax_cross_entropy, squared_error
 
 
 class SoftmaxCrossEntropy:
@@ -35,8 +35,10 @@ class SquaredError:
     """Mean squared difference over all entries."""
 
     def __call__(self, output, target):
-        """Return the loss of predictions and targets of one shape, a scalar Tensor."""
-        return squared_error(output, target)
+        """Return the loss of predictions and targets of one size, a scalar Tensor."""
+        output = output if isinstance(output, Tensor) else Tensor(output)
+        target = np.asarray(target, output.dtype)
+        return squared_error(output, target.reshape(output.shape) if target.size == output.data.size else target)
 
     def weight(self, target):
         """Return what the mean over these rows divides by, up to the number of columns."""

@@ -36,6 +36,19 @@ class Sequential(Layer):
         """Dtype of the parameters; float32 without any."""
         return next((tensor.dtype for tensor in self.parameters().values()), np.dtype(np.float32))
 
+    def _dense(self):
+        return [layer for layer in self.layers if isinstance(layer, Dense)]
+
+    @property
+    def in_features(self):
+        """Columns of the input."""
+        return self._dense()[0].weight.shape[0]
+
+    @property
+    def out_features(self):
+        """Columns of the output: classes, for a classifier."""
+        return self._dense()[-1].weight.shape[1]
+
     def _input(self, x):
         if isinstance(x, Tensor):
             return x

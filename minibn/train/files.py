@@ -1,0 +1,75 @@
+"""Safetensors files with JSON metadata, written so that a reader never sees half of one."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from minibn.errors import CheckpointError
+
+
+def write_atomically(path, data):
+    """Write bytes to a temporary file beside ``path``, sync it, and rename it over ``path``."""
+    path = Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder):
+    """Make the rename itself survive a power cut, where folders can be opened."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write(path, arrays, metadata):
+    """Write named arrays and JSON-able metadata as one safetensors file, atomically."""
+    arrays = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
+    write_atomically(path, save(arrays, {key: json.dumps(value) for key, value in metadata.items()}))
+
+
+def read(path):
+    """Read what :func:`write` wrote.
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+    metadata : dict
+
+    Raises
+    ------
+    CheckpointError
+        When the file is missing, truncated, or not one of minibn's. Reading runs no code from the file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint at {path}; pass a run folder or its model.safetensors")
+    try:
+        with safe_open(path, "np") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            raw = file.metadata() or {}
+        metadata = {key: json.loads(value) for key, value in raw.items()}
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or not a checkpoint of minibn ({error}); use an intact copy"
+        ) from error
+    if metadata.get("format") != "minibn":
+        raise CheckpointError(f"{path} is not a checkpoint of minibn; pass a file written by minibn train")
+    return arrays, metadata

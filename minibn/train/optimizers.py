@@ -1,0 +1,132 @@
+"""Optimizers: settings, and state by parameter name."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from minibn.functional import adam_update_inplace, checks, sgd_update_inplace
+
+
+class Optimizer(ABC):
+    """Base of the optimizers.
+
+    Attributes
+    ----------
+    state : dict of str to dict of str to ndarray
+        Per slot, such as ``"velocity"``, one array per parameter name.
+    steps : int
+        Updates made.
+    """
+
+    slots: tuple = ()
+
+    def __init__(self, learning_rate, weight_decay, decay_all):
+        self.learning_rate = checks.number("learning_rate", learning_rate, 0.0)
+        self.weight_decay = checks.number("weight_decay", weight_decay, 0.0)
+        self.decay_all = bool(decay_all)
+        self.reset()
+
+    def reset(self):
+        """Forget all state."""
+        self.steps, self.state = 0, {slot: {} for slot in self.slots}
+
+    def update(self, model):
+        """Move every parameter of a model that has a gradient by one step."""
+        self.steps += 1
+        decayed = set(model.decayed)
+        for name, tensor in model.parameters().items():
+            if tensor.grad is not None:
+                decay = self.weight_decay if self.decay_all or name in decayed else 0.0
+                self._update(tensor.data, tensor.grad, self._slots(name, tensor.data), decay)
+
+    def _slots(self, name, data):
+        return [self.state[slot].setdefault(name, np.zeros_like(data)) for slot in self.slots]
+
+    @abstractmethod
+    def _update(self, param, grad, state, decay):
+        """Move one parameter."""
+
+    @abstractmethod
+    def config(self):
+        """Return the settings, JSON-able."""
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent.
+
+    Parameters
+    ----------
+    learning_rate : float
+    momentum : float
+        In [0, 1].
+    nesterov : bool
+    weight_decay : float
+        L2 penalty on dense weights; gamma, beta and biases are left out unless ``decay_all``.
+    decay_all : bool
+    """
+
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, decay_all=False):
+        self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
+        self.nesterov = bool(nesterov)
+        self.slots = ("velocity",) if self.momentum else ()
+        super().__init__(learning_rate, weight_decay, decay_all)
+
+    def _update(self, param, grad, state, decay):
+        velocity = state[0] if state else None
+        nesterov = self.nesterov and velocity is not None
+        sgd_update_inplace(param, grad, velocity, self.learning_rate, self.momentum, nesterov, decay)
+
+    def config(self):
+        """Return the settings."""
+        return {
+            "learning_rate": self.learning_rate,
+            "momentum": self.momentum,
+            "nesterov": self.nesterov,
+            "weight_decay": self.weight_decay,
+            "decay_all": self.decay_all,
+        }
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015).
+
+    Parameters
+    ----------
+    learning_rate : float
+    beta1, beta2 : float
+        Decay of the two moments, in [0, 1).
+    eps : float
+    weight_decay : float
+        L2 penalty on dense weights; gamma, beta and biases are left out unless ``decay_all``.
+    decay_all : bool
+    """
+
+    slots = ("m", "v")
+
+    def __init__(
+        self, learning_rate=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, decay_all=False
+    ):
+        below_one = float(np.nextafter(1.0, 0.0))
+        self.beta1 = checks.number("beta1", beta1, 0.0, below_one)
+        self.beta2 = checks.number("beta2", beta2, 0.0, below_one)
+        self.eps = checks.number("eps", eps, 0.0)
+        super().__init__(learning_rate, weight_decay, decay_all)
+
+    def _update(self, param, grad, state, decay):
+        adam_update_inplace(
+            param, grad, *state, self.steps, self.learning_rate, self.beta1, self.beta2, self.eps, decay
+        )
+
+    def config(self):
+        """Return the settings."""
+        return {
+            "learning_rate": self.learning_rate,
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "eps": self.eps,
+            "weight_decay": self.weight_decay,
+            "decay_all": self.decay_all,
+        }
