@@ -38,7 +38,9 @@ class SquaredError:
         """Return the loss of predictions and targets of one size, a scalar Tensor."""
         output = output if isinstance(output, Tensor) else Tensor(output)
         target = np.asarray(target, output.dtype)
-        return squared_error(output, target.reshape(output.shape) if target.size == output.data.size else target)
+        return squared_error(
+            output, target.reshape(output.shape) if target.size == output.data.size else target
+        )
 
     def weight(self, target):
         """Return what the mean over these rows divides by, up to the number of columns."""

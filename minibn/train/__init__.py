@@ -2,9 +2,11 @@
 
 from minibn.train.checkpoint import Checkpoint, load_model, save_model
 from minibn.train.early_stopping import EarlyStopping
+from minibn.train.experiment import Experiment, build, judge, prepare, run_epochs, with_arm
 from minibn.train.fit import epochs, fit
 from minibn.train.history import EpochRecord, History
 from minibn.train.optimizers import SGD, Adam
+from minibn.train.settings import Settings
 from minibn.train.step import StepResult, step
 
 __all__ = [
@@ -13,11 +15,18 @@ __all__ = [
     "Checkpoint",
     "EarlyStopping",
     "EpochRecord",
+    "Experiment",
     "History",
+    "Settings",
     "StepResult",
+    "build",
     "epochs",
     "fit",
+    "judge",
     "load_model",
+    "prepare",
+    "run_epochs",
     "save_model",
     "step",
+    "with_arm",
 ]

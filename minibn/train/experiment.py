@@ -1,0 +1,179 @@
+"""One run from settings to metrics: data, split, scaler, network, training, judgement."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minibn.data import Dataset, Scaler, load, split
+from minibn.data.stream import INIT, generator
+from minibn.metrics import confusion_matrix, summarize
+from minibn.nn import mlp
+from minibn.train.checkpoint import Checkpoint
+from minibn.train.fit import epochs
+from minibn.train.optimizers import SGD, Adam
+from minibn.train.settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """Data cut and scaled for one run. Both arms of a comparison share one.
+
+    Attributes
+    ----------
+    settings : Settings
+        Resolved.
+    dataset : Dataset
+        As read, duplicates dropped where the settings say so.
+    digest : str
+        SHA-256 of the data as read, before duplicates were dropped.
+    duplicates : int
+        Duplicate rows in the data as read.
+    train_rows, validation_rows : ndarray of int64
+    scaler : Scaler
+        Fitted on the training rows only.
+    x_train, x_validation : ndarray of float32
+    y_train, y_validation : ndarray of int64
+    """
+
+    settings: Settings
+    dataset: Dataset
+    digest: str
+    duplicates: int
+    train_rows: np.ndarray
+    validation_rows: np.ndarray
+    scaler: Scaler
+    x_train: np.ndarray
+    x_validation: np.ndarray
+    y_train: np.ndarray
+    y_validation: np.ndarray
+
+    @property
+    def positive(self):
+        """Label of the positive class as it stands in the data, or None with more than two classes."""
+        return checked_positive(self.dataset.labels, self.settings.positive)
+
+    @property
+    def description(self):
+        """What a checkpoint keeps beside the weights, JSON-able."""
+        return {
+            "feature_names": list(self.dataset.feature_names),
+            "labels": list(self.dataset.labels),
+            "target": self.dataset.target,
+            "positive": self.positive,
+            "scaler": self.scaler.to_dict(),
+            "settings": self.settings.to_dict(),
+            "data_digest": self.digest,
+        }
+
+
+def prepare(settings):
+    """Read the data, cut off the validation part, and only then fit the scaler.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    Experiment
+
+    Raises
+    ------
+    MinibnError
+        A subclass for every unusable setting or data set.
+    """
+    settings = settings.resolved()
+    dataset = load(settings.data, target=settings.target, seed=settings.seed)
+    digest, duplicates = dataset.digest, dataset.duplicate_rows
+    dataset = dataset.drop_duplicates() if settings.drop_duplicates else dataset
+    if dataset.validation_rows is None:
+        train, held = split(dataset.y, settings.val_fraction, settings.seed)
+    else:
+        train, held = dataset.training_rows, dataset.validation_rows
+    x, y, shift = dataset.x, dataset.y, settings.shift_inputs
+    standard = settings.scale == "standard"
+    scaler = Scaler.fit(x[train], shift) if standard else Scaler.identity(x.shape[1], shift)
+    experiment = Experiment(
+        settings, dataset, digest, duplicates, train, held, scaler,
+        scaler.transform(x[train]), scaler.transform(x[held]), y[train], y[held],
+    )  # fmt: skip
+    _ = experiment.positive  # an unknown label is better named now than after training
+    return experiment
+
+
+def with_arm(experiment, bn):
+    """Return the same experiment, on the same rows, with or without batch norm."""
+    return replace(experiment, settings=replace(experiment.settings, bn=bn))
+
+
+def build(experiment):
+    """Return the untrained network of an experiment."""
+    s = experiment.settings
+    sizes = [experiment.x_train.shape[1], *s.hidden, len(experiment.dataset.labels)]
+    return mlp(
+        sizes,
+        bn=s.bn,
+        activation=s.activation,
+        rng=generator(s.seed, INIT),
+        init_scale=s.init_scale,
+        bn_momentum=s.bn_momentum,
+        bn_eps=s.bn_eps,
+    )
+
+
+def run_epochs(experiment, model, folder=None, resume=None, callbacks=()):
+    """Train a network on an experiment, yielding each epoch's record.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    model : minibn.nn.Sequential
+    folder : path, optional
+        Run folder to save to after every epoch.
+    resume : path, optional
+        Run folder to continue.
+    callbacks : sequence of callable
+
+    Yields
+    ------
+    EpochRecord
+    """
+    s = experiment.settings
+    parts = {"train": experiment.train_rows, "validation": experiment.validation_rows}
+    yield from epochs(
+        model,
+        experiment.x_train,
+        experiment.y_train,
+        optimizer=_optimizer(s),
+        epochs=s.epochs,
+        batch_size=s.batch_size,
+        validation=(experiment.x_validation, experiment.y_validation),
+        class_weight=s.class_weight,
+        early_stopping=s.early_stopping,
+        seed=s.seed,
+        callbacks=callbacks,
+        checkpoint=Checkpoint(folder, experiment.description, parts) if folder else None,
+        resume=resume,
+    )
+
+
+def _optimizer(settings):
+    if settings.optimizer == "adam":
+        return Adam(settings.lr, weight_decay=settings.weight_decay)
+    return SGD(settings.lr, settings.momentum, weight_decay=settings.weight_decay)
+
+
+def judge(model, x, y, labels, positive=None):
+    """Return the metrics of a model on some rows, in evaluation mode; see :func:`minibn.metrics.summarize`."""
+    matrix = confusion_matrix(y, model.predict(x), len(labels))
+    return summarize(matrix, labels=labels, positive=positive)
+
+
+def checked_positive(labels, text):
+    """Return the positive label named by the user, or the default of two classes; None for more.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    return summarize(np.eye(len(labels), dtype=np.int64), labels=labels, positive=text)["positive"]
