@@ -147,7 +147,8 @@ def backward(output, gradient=None, retain_graph=False):
         dy = waiting.pop(node.index)
         for tensor, gradient in zip(node.inputs, _gradients(node, dy), strict=True):
             if tensor.node is not None:
-                index = tensor.node.index
+                # A wider operand widens the gradient; the rule behind expects the dtype of its own output.
+                index, gradient = tensor.node.index, np.asarray(gradient, tensor.dtype)
                 waiting[index] = waiting[index] + gradient if index in waiting else gradient
             elif tensor.requires_grad:
                 tensor.accumulate(gradient)

@@ -8,6 +8,7 @@ import numpy as np
 from minibn.errors import ArgumentError, DtypeError, ShapeError
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_LARGEST, _LARGEST_WHOLE = float(np.finfo(np.float64).max), int(np.iinfo(np.int64).max)
 
 
 class _Readable:
@@ -166,7 +167,7 @@ def number(name, value, low=-math.inf, high=math.inf, remedy=""):
     """
     if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
         raise DtypeError(f"{name} must be a number, got {type(value).__name__}; pass a float")
-    if not math.isfinite(value) or not low <= value <= high:
+    if not -_LARGEST <= value <= _LARGEST or not low <= value <= high:
         bounds = f"in [{low:g}, {high:g}]" if high < math.inf else f"finite and at least {low:g}"
         bounds = "finite" if low == -math.inf else bounds
         raise ArgumentError(f"{name} must be {bounds}, got {value}; {remedy or 'pass a value in that range'}")
@@ -184,6 +185,8 @@ def whole(name, value, low):
         raise DtypeError(f"{name} must be an integer, got {type(value).__name__}; pass an int")
     if value < low:
         raise ArgumentError(f"{name} must be at least {low}, got {value}; pass a larger number")
+    if value > _LARGEST_WHOLE:
+        raise ArgumentError(f"{name} must fit into 64 bits, got {value}; pass a smaller number")
     return int(value)
 
 

@@ -65,7 +65,7 @@ class Layer:
         Raises
         ------
         CheckpointError
-            When a name is missing or unknown, or a shape does not fit. Nothing is changed then.
+            When a name is missing or unknown, or a shape or dtype does not fit. Nothing is changed then.
         """
         check_state(self.state_dict(), state, type(self).__name__)
         self._take(state)
@@ -82,7 +82,7 @@ class Layer:
 
 
 def check_state(own, state, what):
-    """Raise a CheckpointError unless two state dicts have the same names and shapes."""
+    """Raise a CheckpointError unless a state has the names and shapes of our own, and holds real numbers."""
     missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     if missing or unknown:
         raise CheckpointError(
@@ -92,4 +92,8 @@ def check_state(own, state, what):
         if value.shape != np.shape(state[name]):
             raise CheckpointError(
                 f"{name} must have shape {value.shape}, got {np.shape(state[name])}; build the same architecture"
+            )
+        if np.asarray(state[name]).dtype.kind not in "iuf":
+            raise CheckpointError(
+                f"{name} must hold real numbers, got {np.asarray(state[name]).dtype}; convert it to {value.dtype}"
             )

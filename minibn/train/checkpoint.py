@@ -9,7 +9,7 @@ import numpy as np
 from minibn.errors import CheckpointError
 from minibn.nn import Sequential
 from minibn.train import files
-from minibn.train.history import EpochRecord
+from minibn.train.history import EpochRecord, History
 
 MODEL_FILE, TRAINING_FILE = "model.safetensors", "training.safetensors"
 
@@ -138,7 +138,24 @@ def _part(arrays, prefix):
 
 def load_split(folder):
     """Return the row indices that a run folder stores, by part."""
-    return _part(files.read(Path(folder) / TRAINING_FILE)[0], "split.")
+    return _part(_read_training(folder)[0], "split.")
+
+
+def load_history(folder):
+    """Return the epochs that a run folder stores, as a History."""
+    return History(_records(_read_training(folder)[1]))
+
+
+def _read_training(folder):
+    path = Path(folder) / TRAINING_FILE
+    arrays, metadata = files.read(path)
+    if "history" not in metadata:
+        raise CheckpointError(f"{path} holds no training state; pass a run folder of minibn train")
+    return arrays, metadata
+
+
+def _records(metadata):
+    return tuple(EpochRecord(**record) for record in metadata["history"])
 
 
 def load_run(folder, model, optimizer, stopping, options):
@@ -153,10 +170,7 @@ def load_run(folder, model, optimizer, stopping, options):
     CheckpointError
         When the folder holds no training state, or was trained with other options.
     """
-    path = Path(folder) / TRAINING_FILE
-    arrays, metadata = files.read(path)
-    if "history" not in metadata:
-        raise CheckpointError(f"{path} holds no training state; pass a run folder of minibn train")
+    arrays, metadata = _read_training(folder)
     for name, value in options.items():
         stored = metadata["options"].get(name)
         if stored != value:
@@ -173,4 +187,4 @@ def load_run(folder, model, optimizer, stopping, options):
         for name, value in metadata["early_stopping"].items():
             setattr(stopping, name, value)
         stopping.best_state = _part(arrays, "best.")
-    return [EpochRecord(**record) for record in metadata["history"]]
+    return list(_records(metadata))

@@ -66,7 +66,7 @@ def read(path):
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             raw = file.metadata() or {}
         metadata = {key: json.loads(value) for key, value in raw.items()}
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(
             f"{path} is damaged or not a checkpoint of minibn ({error}); use an intact copy"
         ) from error

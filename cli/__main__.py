@@ -1,0 +1,5 @@
+"""``python -m minibn_cli``."""
+
+from .main import main
+
+main()

@@ -1,0 +1,68 @@
+"""The options that train and compare share. None stands for a default that depends on the data."""
+
+import os
+
+import click
+
+_OPTIONS = (
+    click.option("--data", metavar="NAME|PATH", help="example, wine, digits, iris, breast-cancer, or a .csv, .npz or .parquet file.  [default: example]"),
+    click.option("--target", metavar="COLUMN", help="Target column of a CSV or Parquet file.  [default: the last]"),
+    click.option("--positive", metavar="LABEL", help="Positive class of two.  [default: the second label]"),
+    click.option("--drop-duplicates", is_flag=True, default=None, help="Drop repeated rows before the split."),
+    click.option("--hidden", type=int, multiple=True, help="Units of a hidden layer; repeat for more layers.  [default: 64; example 10]"),
+    click.option("--depth", type=int, help="Number of hidden layers: repeats the last --hidden."),
+    click.option("--activation", type=click.Choice(["relu", "sigmoid", "tanh"]), help="[default: relu]"),
+    click.option("--epochs", type=int, help="[default: 20; example 5; compare 10]"),
+    click.option("--batch-size", type=int, help="At least 2.  [default: 32]"),
+    click.option("--optimizer", type=click.Choice(["sgd", "adam"]), help="[default: sgd]"),
+    click.option("--lr", type=float, help="Learning rate.  [default: 0.1; example 0.01; adam 0.001]"),
+    click.option("--momentum", type=float, help="Momentum of sgd.  [default: 0]"),
+    click.option("--weight-decay", type=float, help="L2 penalty on dense weights, not on gamma, beta or biases.  [default: 0]"),
+    click.option("--bn-momentum", type=float, help="Weight of the new value in running statistics.  [default: 0.1]"),
+    click.option("--bn-eps", type=float, help="Added to the variance.  [default: 1e-5]"),
+    click.option("--class-weight", type=click.Choice(["balanced"]), help="Weigh classes in the loss."),
+    click.option("--init-scale", type=float, help="Factor on the initial weights.  [default: 1]"),
+    click.option("--shift-inputs", type=float, help="Added to the inputs after scaling.  [default: 0]"),
+    click.option("--scale", type=click.Choice(["standard", "none"]), help="[default: standard; example none]"),
+    click.option("--val-fraction", type=float, help="Share of rows to validate on.  [default: 0.2]"),
+    click.option("--early-stopping", type=int, metavar="N", help="Stop after N epochs without a better validation loss; keep the best weights."),
+    click.option("--seed", type=int, help="Fixes data, split, initial weights and order.  [default: 0]"),
+)  # fmt: skip
+
+_RUN_OPTIONS = (
+    click.option("--threads", type=click.IntRange(min=1), help="Threads for large matrix products.  [default: 1]"),
+    click.option("--out", type=click.Path(file_okay=False), help="Run folder.  [default: runs/<data>-<bn|no-bn>-<seed>-<time>]"),
+    click.option("--overwrite", is_flag=True, help="Replace the run in --out."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables."),
+)  # fmt: skip
+
+json_option = _RUN_OPTIONS[-1]
+
+
+def _stack(options):
+    def decorate(function):
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+settings_options = _stack(_OPTIONS)
+run_options = _stack(_RUN_OPTIONS)
+
+
+def use_threads(threads):
+    """Fix the threads of BLAS and OpenMP; works only before NumPy is imported."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        if threads or name not in os.environ:
+            os.environ[name] = str(threads or 1)
+
+
+def settings_from(options, **defaults):
+    """Return resolved Settings from the options that were given."""
+    from minibn.train import Settings
+
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    return Settings(**defaults | given).resolved()

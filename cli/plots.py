@@ -1,0 +1,103 @@
+"""Plots of runs as PNG and SVG. matplotlib is imported only when one is drawn."""
+
+from . import documents
+
+_COLORS = {"with batch norm": "#0b6e99", "without batch norm": "#c4501b"}
+_GREY = "#666666"
+
+
+def _figure(title):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure.suptitle(title, fontsize=12)
+    axes = figure.subplots(1, 2)
+    for axis, label in zip(axes, ("loss (nats)", "accuracy"), strict=True):
+        axis.set_xlabel("epoch")
+        axis.set_ylabel(label)
+        axis.grid(alpha=0.25)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    return figure, axes
+
+
+def _save(figure, axes, folder, name):
+    import matplotlib
+
+    for axis in axes:
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(fontsize=8, frameon=False)
+    files = {}
+    with matplotlib.rc_context({"svg.hashsalt": "minibn"}):
+        for kind in ("png", "svg"):
+            files[f"plot_{kind}"] = folder / f"{name}.{kind}"
+            metadata = {"Date": None} if kind == "svg" else None
+            figure.savefig(files[f"plot_{kind}"], dpi=150, metadata=metadata)
+    return files
+
+
+def _draw(axis, records, figure, label, color, style="-"):
+    points = [(r.epoch, getattr(r, figure)) for r in records if getattr(r, figure) is not None]
+    if points:
+        marker = "o" if len(points) <= 20 else None
+        axis.plot(*zip(*points, strict=True), style, color=color, label=label, marker=marker, markersize=3.5)
+
+
+def _limit(axis, records):
+    """Keep a diverging run from flattening everything else: a logarithmic axis where losses span decades."""
+    losses = [v for r in records for v in (r.train_loss, r.train_loss_eval, r.val_loss) if v]
+    if losses and max(losses) > 100 * min(losses):
+        axis.set_yscale("log")
+
+
+def plot_epochs(records, folder, title, with_documents):
+    """Draw loss and accuracy of one run against epoch.
+
+    Parameters
+    ----------
+    records : sequence of EpochRecord
+    folder : Path
+    title : str
+    with_documents : bool
+        Draw the documents' trace too.
+
+    Returns
+    -------
+    dict of str to Path
+    """
+    figure, (loss, accuracy) = _figure(title)
+    color, other = _COLORS["with batch norm"], _COLORS["without batch norm"]
+    _draw(loss, records, "train_loss", "training, running mean", color)
+    _draw(loss, records, "train_loss_eval", "training, evaluation mode", color, "--")
+    _draw(loss, records, "val_loss", "validation", other)
+    _draw(accuracy, records, "train_accuracy", "training, running mean", color)
+    _draw(accuracy, records, "val_accuracy", "validation", other)
+    if with_documents:
+        epochs = range(1, 1 + len(documents.TRACE_LOSS))
+        loss.plot(epochs, documents.TRACE_LOSS, ":", color=_GREY, label="documents (illustration)")
+        accuracy.plot(epochs, documents.TRACE_ACCURACY, ":", color=_GREY, label="documents (illustration)")
+    _limit(loss, records)
+    return _save(figure, (loss, accuracy), folder, "epochs")
+
+
+def plot_compare(arms, folder, title):
+    """Draw training loss and validation accuracy of both arms.
+
+    Parameters
+    ----------
+    arms : dict of str to Outcome
+    folder : Path
+    title : str
+
+    Returns
+    -------
+    dict of str to Path
+    """
+    figure, (loss, accuracy) = _figure(title)
+    for name, outcome in arms.items():
+        note = f" (diverged in epoch {outcome.failed['epoch']})" if outcome.failed else ""
+        _draw(loss, outcome.records, "train_loss", f"training, {name}{note}", _COLORS[name])
+        _draw(loss, outcome.records, "val_loss", f"validation, {name}", _COLORS[name], "--")
+        _draw(accuracy, outcome.records, "train_accuracy", f"training, {name}{note}", _COLORS[name])
+        _draw(accuracy, outcome.records, "val_accuracy", f"validation, {name}", _COLORS[name], "--")
+    _limit(loss, [record for outcome in arms.values() for record in outcome.records])
+    return _save(figure, (loss, accuracy), folder, "compare")

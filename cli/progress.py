@@ -1,0 +1,50 @@
+"""Progress on stderr: a bar on a terminal, one plain line per epoch elsewhere."""
+
+import sys
+
+import click
+
+
+def announce_compilation():
+    """Say once on stderr that kernels are being compiled, when the first one is."""
+    from minibn.kernels import on_compile
+
+    said = []
+
+    def listener(name):
+        if not said:
+            said.append(name)
+            click.echo("compiling kernels (first run only; cached for the next) ...", err=True)
+
+    on_compile(listener)
+
+
+def follow(records, total, label, done=0):
+    """Yield records as they come and show how far the run is.
+
+    Parameters
+    ----------
+    records : iterable of EpochRecord
+    total : int
+        Epochs of the whole run.
+    label : str
+    done : int
+        Epochs that a resumed run already had.
+    """
+    if not sys.stderr.isatty():
+        for record in records:
+            click.echo(
+                f"{label}: epoch {record.epoch}/{total}, {_figures(record)}, {record.seconds:.2f} s", err=True
+            )
+            yield record
+        return
+    with click.progressbar(length=total, label=label, file=sys.stderr, item_show_func=lambda s: s) as bar:
+        bar.update(done)
+        for record in records:
+            bar.update(1, _figures(record))
+            yield record
+
+
+def _figures(record):
+    validation = "" if record.val_loss is None else f", validation {record.val_loss:.4f}"
+    return f"loss {record.train_loss:.4f}{validation}"

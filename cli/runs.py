@@ -1,0 +1,125 @@
+"""Run folders: their names, their manifest, and the refusal to overwrite one."""
+
+import json
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+from minibn.train.checkpoint import MODEL_FILE, TRAINING_FILE
+from minibn.train.files import write_atomically
+
+MANIFEST, METRICS = "manifest.json", "metrics.json"
+_OWN_FILES = (
+    MANIFEST,
+    METRICS,
+    MODEL_FILE,
+    TRAINING_FILE,
+    "epochs.png",
+    "epochs.svg",
+    "compare.png",
+    "compare.svg",
+)
+
+
+def versions():
+    """Return the versions of Python, minibn and what it computes with."""
+    found = {"python": platform.python_version()}
+    for package in (
+        "minibn",
+        "numba",
+        "numpy",
+        "scipy",
+        "safetensors",
+        "matplotlib",
+        "scikit-learn",
+        "pandas",
+        "pyarrow",
+    ):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def open_folder(out, overwrite, default_name):
+    """Make the folder of a new run.
+
+    Parameters
+    ----------
+    out : str or None
+        What the user asked for.
+    overwrite : bool
+        Whether the files of an earlier run there may be replaced.
+    default_name : str
+        Name under ``runs/`` where ``out`` is None; the time is appended.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    click.UsageError
+        When the folder holds a run.
+    """
+    folder = Path(out) if out else _free(Path("runs") / f"{default_name}-{datetime.now():%Y%m%d-%H%M%S}")
+    held = [folder / name for name in _OWN_FILES if (folder / name).exists()]
+    if held and not overwrite:
+        raise click.UsageError(f"{folder} holds a run; use --overwrite to replace it, or another --out")
+    for path in held:
+        path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _free(folder):
+    """Return the folder, or the first free variant of its name."""
+    taken, number = folder, 1
+    while folder.exists():
+        number += 1
+        folder = taken.with_name(f"{taken.name}-{number}")
+    return folder
+
+
+def write_json(path, value):
+    """Write a JSON file atomically and return its path."""
+    write_atomically(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+    return path
+
+
+def write_manifest(folder, experiment, threads):
+    """Write what is needed to know, or to repeat, a run."""
+    settings, dataset = experiment.settings, experiment.dataset
+    manifest = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": ["minibn", *sys.argv[1:]],
+        "versions": versions(),
+        "machine": platform.machine(),
+        "seed": settings.seed,
+        "settings": settings.to_dict(),
+        "threads": threads or 1,
+        "data": {"name": dataset.name, "sha256": experiment.digest, "rows": len(dataset.x), "features": dataset.x.shape[1]},
+    }  # fmt: skip
+    return write_json(folder / MANIFEST, manifest)
+
+
+def read_manifest(folder):
+    """Return the manifest of a run folder.
+
+    Raises
+    ------
+    click.UsageError
+        When there is none.
+    """
+    path = Path(folder) / MANIFEST
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise click.UsageError(
+            f"{folder} holds no run to resume ({MANIFEST}: {error}); pass a run folder"
+        ) from error

@@ -1,0 +1,132 @@
+"""Results as text."""
+
+import click
+
+from . import documents
+
+
+def number(value, digits=4):
+    """Return a figure with fixed digits, ``-`` for none."""
+    return "-" if value is None else f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.3g}"
+
+
+def table(head, rows):
+    """Return right-aligned columns under their heads."""
+    cells = [list(map(str, head)), *[list(map(str, row)) for row in rows]]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(head))]
+    return "\n".join(
+        "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def heading(text):
+    """Print a heading after an empty line."""
+    click.echo("")
+    click.secho(text, bold=True)
+
+
+def describe(experiment, bn_text):
+    """Print data, network and training on three lines."""
+    s, dataset = experiment.settings, experiment.dataset
+    click.secho(f"{dataset.name}, {bn_text}", bold=True)
+    click.echo(
+        f"data      {len(experiment.y_train)} training and {len(experiment.y_validation)} validation rows, "
+        f"{dataset.x.shape[1]} features, {len(dataset.labels)} classes, scale {s.scale}"
+        + (f", inputs shifted by {s.shift_inputs:g}" if s.shift_inputs else "")
+    )
+    click.echo(f"          {_duplicates(experiment)}") if experiment.duplicates else None
+    sizes = " - ".join(map(str, [dataset.x.shape[1], *s.hidden, len(dataset.labels)]))
+    click.echo(
+        f"network   {sizes}, {s.activation}"
+        + (f", weights scaled by {s.init_scale:g}" if s.init_scale != 1 else "")
+    )
+    extras = "".join(
+        f", {name.replace('_', ' ')} {getattr(s, name)}"
+        for name in ("momentum", "weight_decay", "class_weight", "early_stopping")
+        if getattr(s, name)
+    )
+    click.echo(
+        f"training  {s.epochs} epochs, batch {s.batch_size}, {s.optimizer}, learning rate {s.lr:g}{extras}, seed {s.seed}"
+    )
+
+
+def _duplicates(experiment):
+    if experiment.settings.drop_duplicates:
+        return f"{experiment.duplicates} duplicate rows dropped before the split"
+    return (
+        f"{experiment.duplicates} rows repeat an earlier one and may stand on both sides of the split; "
+        "--drop-duplicates drops them"
+    )
+
+
+def epoch_table(records, with_documents=False):
+    """Return the table of epochs, with the documents' row beside ours where asked."""
+    head = ["epoch", "train loss", "train acc", "train loss (eval)", "val loss", "val acc"]
+    head += ["documents: loss", "acc"] if with_documents else []
+    return table(head, [_epoch_row(record, with_documents) for record in records])
+
+
+def _epoch_row(record, with_documents):
+    row = [
+        record.epoch,
+        number(record.train_loss),
+        number(record.train_accuracy),
+        number(record.train_loss_eval),
+    ]
+    row += [number(record.val_loss), number(record.val_accuracy)]
+    if with_documents:
+        known = record.epoch <= len(documents.TRACE_LOSS)
+        row.append(number(documents.TRACE_LOSS[record.epoch - 1], 2) if known else "-")
+        row.append(number(documents.TRACE_ACCURACY[record.epoch - 1], 2) if known else "-")
+    return row
+
+
+def failure_line(failed):
+    """Return one line that says where the loss stopped being finite."""
+    return f"diverged: the loss was not finite at epoch {failed['epoch']}, step {failed['step']}, first in {failed['layer']}"
+
+
+def metric_lines(final):
+    """Return the headline metrics, the baseline beside accuracy."""
+    kind = "macro averages" if final["positive"] is None else f"positive class {final['positive']}"
+    return "\n".join((
+        f"accuracy           {number(final['accuracy'])}   (always the largest class: {number(final['majority_baseline'])})",
+        f"balanced accuracy  {number(final['balanced_accuracy'])}",
+        f"precision          {number(final['precision'])}   ({kind})",
+        f"recall             {number(final['recall'])}",
+        f"F1                 {number(final['f1'])}",
+        f"MCC                {number(final['mcc'])}",
+    ))  # fmt: skip
+
+
+def confusion_table(final):
+    """Return the confusion matrix: rows true, columns predicted."""
+    labels = [str(label) for label in final["labels"]]
+    rows = [[label, *counts] for label, counts in zip(labels, final["confusion_matrix"], strict=True)]
+    return table(["true \\ predicted", *labels], rows)
+
+
+def per_class_table(final):
+    """Return precision, recall, F1 and support of each class."""
+    rows = [
+        [row["label"], number(row["precision"]), number(row["recall"]), number(row["f1"]), row["support"]]
+        for row in final["per_class"]
+    ]
+    return table(["class", "precision", "recall", "F1", "rows"], rows)
+
+
+def print_final(final, where):
+    """Print metrics, confusion matrix and per-class figures."""
+    heading(f"{where}, in evaluation mode")
+    click.echo(metric_lines(final))
+    heading("confusion matrix (rows true, columns predicted)")
+    click.echo(confusion_table(final))
+    heading("per class")
+    click.echo(per_class_table(final))
+
+
+def print_files(files):
+    """Print where things were written."""
+    heading("files")
+    for role, path in files.items():
+        click.echo(f"{role:<9} {path}")

@@ -1,0 +1,152 @@
+"""``minibn train``."""
+
+import click
+
+from .options import run_options, settings_from, settings_options, use_threads
+
+
+@click.command()
+@click.option("--bn/--no-bn", default=None, help="With or without batch norm.  [default: --bn]")
+@settings_options
+@click.option(
+    "--resume",
+    type=click.Path(file_okay=False),
+    help="Continue the run in this folder, with its stored options; --epochs is the new total.",
+)
+@run_options
+@click.pass_context
+def train(context, resume, out, overwrite, as_json, threads, **options):
+    """Train a network and report every epoch.
+
+    Writes checkpoints, metrics, plots and a manifest to a run folder.
+    """
+    use_threads(threads)
+    from .progress import announce_compilation
+
+    announce_compilation()
+    if resume:
+        experiment, folder, start, threads = _resumed(context, resume, options["epochs"], threads)
+    else:
+        experiment, folder, start = _fresh(options, out, overwrite, threads)
+    report = _train(experiment, folder, start, threads, as_json)
+    if "failed" in report:
+        context.exit(1)
+
+
+def _fresh(options, out, overwrite, threads):
+    from minibn.train import prepare
+
+    from .runs import open_folder, write_manifest
+
+    settings = settings_from(options)
+    experiment = prepare(settings)
+    arm = "bn" if settings.bn else "no-bn"
+    folder = open_folder(out, overwrite, f"{experiment.dataset.name}-{arm}-{settings.seed}")
+    write_manifest(folder, experiment, threads)
+    return experiment, folder, None
+
+
+_WITH_RESUME = {"resume", "epochs", "as_json", "threads"}
+
+
+def _resumed(context, resume, epochs, threads):
+    from dataclasses import replace
+    from pathlib import Path
+
+    from minibn.errors import DataError
+    from minibn.train import Settings, prepare
+    from minibn.train.checkpoint import TRAINING_FILE
+
+    from .runs import read_manifest
+
+    _only_epochs(context)
+    manifest = read_manifest(resume)
+    settings = Settings.from_dict(manifest["settings"])
+    experiment = prepare(replace(settings, epochs=epochs or settings.epochs))
+    if experiment.digest != manifest["data"]["sha256"]:
+        raise DataError(
+            f"{settings.data} is not the data that {resume} was trained on; restore the file or train anew"
+        )
+    folder = Path(resume)
+    start = (
+        folder if (folder / TRAINING_FILE).exists() else None
+    )  # a run killed in its first epoch starts again
+    _check_total(start, experiment.settings.epochs)
+    return experiment, folder, start, threads or manifest["threads"]
+
+
+def _only_epochs(context):
+    """Refuse options that a resumed run takes from its manifest."""
+    given = click.core.ParameterSource.COMMANDLINE
+    for name in context.params:
+        if name not in _WITH_RESUME and context.get_parameter_source(name) == given:
+            flag = name.replace("_", "-")
+            raise click.UsageError(
+                f"--resume continues with the stored options, got --{flag}; only --epochs may change"
+            )
+
+
+def _check_total(start, epochs):
+    from minibn.train.checkpoint import load_history
+
+    if start and len(load_history(start)) > epochs:
+        raise click.UsageError(
+            f"--epochs is the total and must be at least the {len(load_history(start))} done, got {epochs}"
+        )
+
+
+def _train(experiment, folder, start, threads, as_json):
+    from .arm import checkpoint_files, run_arm
+    from .report import print_json, run_report
+    from .runs import MANIFEST, METRICS, write_json
+
+    text = "with batch norm" if experiment.settings.bn else "without batch norm"
+    if not as_json:
+        from .tables import describe
+
+        describe(experiment, text)
+    outcome = run_arm(experiment, folder, start)
+    if not as_json:
+        _print_outcome(experiment, outcome)
+    from .plots import plot_epochs
+
+    example = _has_documents(experiment)
+    files = {
+        "folder": folder,
+        **checkpoint_files(folder),
+        "manifest": folder / MANIFEST,
+        "metrics": folder / METRICS,
+    }
+    files |= plot_epochs(outcome.records, folder, f"{experiment.dataset.name}, {text}", example)
+    report = run_report("train", experiment, outcome, files, threads)
+    write_json(folder / METRICS, report)
+    if as_json:
+        print_json(report)
+    else:
+        from .tables import print_files
+
+        print_files(files)
+    return report
+
+
+def _has_documents(experiment):
+    return experiment.settings.data == "example" and experiment.settings.bn
+
+
+def _print_outcome(experiment, outcome):
+    from .chart import loss_chart
+    from .tables import epoch_table, failure_line, heading, print_final
+
+    heading("epochs (train loss and acc are running means in training mode)")
+    click.echo(epoch_table(outcome.records, _has_documents(experiment)))
+    if outcome.best_epoch is not None:
+        click.echo(f"kept the weights of epoch {outcome.best_epoch}, the lowest validation loss")
+    chart = loss_chart({"*": [record.train_loss for record in outcome.records]})
+    if chart:
+        heading("training loss")
+        click.echo(chart)
+    if outcome.failed:
+        heading(failure_line(outcome.failed))
+        click.echo("lower --lr, scale the inputs, or train with --bn")
+    else:
+        print_final(outcome.final, f"{len(experiment.y_validation)} validation rows")
