@@ -36,7 +36,7 @@ def loss_chart(series):
 def _levels(grid, low, high):
     for row, cells in enumerate(grid):
         value = high - (high - low) * row / _HEIGHT
-        label = f"{value:8.2f}" if abs(value) < 1e5 else f"{value:8.1e}"
+        label = f"{value:8.3g}"
         yield f"{label} |{''.join(cells)}".rstrip()
 
 

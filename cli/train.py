@@ -30,7 +30,13 @@ def train(context, resume, out, overwrite, as_json, threads, **options):
         experiment, folder, start = _fresh(options, out, overwrite, threads)
     report = _train(experiment, folder, start, threads, as_json)
     if "failed" in report:
-        context.exit(1)
+        raise click.ClickException(_failure(report["failed"]))
+
+
+def _failure(failed):
+    from .tables import failure_line
+
+    return f"{failure_line(failed)}; lower --lr, scale the inputs, or train with --bn"
 
 
 def _fresh(options, out, overwrite, threads):
@@ -62,7 +68,7 @@ def _resumed(context, resume, epochs, threads):
     _only_epochs(context)
     manifest = read_manifest(resume)
     settings = Settings.from_dict(manifest["settings"])
-    experiment = prepare(replace(settings, epochs=epochs or settings.epochs))
+    experiment = prepare(replace(settings, epochs=settings.epochs if epochs is None else epochs))
     if experiment.digest != manifest["data"]["sha256"]:
         raise DataError(
             f"{settings.data} is not the data that {resume} was trained on; restore the file or train anew"
@@ -147,6 +153,5 @@ def _print_outcome(experiment, outcome):
         click.echo(chart)
     if outcome.failed:
         heading(failure_line(outcome.failed))
-        click.echo("lower --lr, scale the inputs, or train with --bn")
     else:
         print_final(outcome.final, f"{len(experiment.y_validation)} validation rows")

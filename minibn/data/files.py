@@ -41,7 +41,7 @@ def load(
     labels : sequence, optional
         The classes of a trained model. By default those in the data, each of which then needs two training rows.
     require_target : bool
-        Whether the target must be there. If not, and it is absent, ``y`` is None.
+        Whether labels are needed. If not, ``y`` is None where they are absent, missing or not among ``labels``.
     drop_duplicates : bool
         Keep only the first of the rows that are equal in features and label.
 
@@ -60,6 +60,7 @@ def load(
     try:
         table = _table(source, target, seed, feature_names, require_target)
         table = table if feature_names is None else table.matched(feature_names)
+        table = table if require_target or labels is None else table.without_unknown(labels)
         return table.dataset(labels, drop_duplicates)
     except DataError as error:
         raise DataError(f"{_short(source)}: {error}") from error.__cause__

@@ -62,10 +62,9 @@ def _arrays(path):
 
 
 def _opened(path):
-    archive = np.load(path, allow_pickle=False)
-    if isinstance(archive, np.ndarray):
-        raise ValueError("it is a single array, not an NPZ archive")
-    return archive
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is not an NPZ archive")
+    return np.load(path, allow_pickle=False)
 
 
 def _reason(error):

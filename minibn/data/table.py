@@ -80,6 +80,14 @@ class Table:
             )
         return replace(self, feature_names=names)
 
+    def without_unknown(self, labels):
+        """Return the table without its labels where one of them is missing or not among ``labels``."""
+        try:
+            self._coded(labels)
+        except DataError:
+            return replace(self, values=None)
+        return self
+
     def dataset(self, labels=None, drop_duplicates=False):
         """Check everything and code the labels.
 
