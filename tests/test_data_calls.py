@@ -27,7 +27,6 @@ WRONG_CALLS = [
     ("no target left", {"feature_names": ["c", "a"]}, ["no column beside the features"]),
     ("target is a feature", {"target": "a", "feature_names": ["a"]}, ["'a' is both target and feature"]),
     ("unknown label", {"labels": [0, 2]}, ["target 'c'", "row 2", "label 1", "0, 2"]),
-    ("unknown label optional", {"labels": [0, 2], "require_target": False}, ["row 2", "label 1"]),
 ]
 
 
@@ -123,3 +122,11 @@ def test_no_such_bundled_set():
 def test_bad_seed(seed):
     with pytest.raises(ArgumentError, match="seed"):
         load("example", seed=seed)
+
+
+def test_labels_that_are_not_needed_are_left_out_when_unknown(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("a,b,c\n1,2,0\n3,4,1\n")
+    data = load(path, labels=[0, 2], feature_names=["a", "b"], require_target=False)
+    assert data.y is None
+    assert data.labels == (0, 2)

@@ -8,6 +8,7 @@ options in force, and without a writable folder the kernels are compiled in memo
 
 import hashlib
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numba
@@ -36,8 +37,8 @@ def _digest():
 
 
 DIGEST = _digest()
-_listeners = []
-_warned = set()
+_listeners: list[Callable[[str], None]] = []
+_warned: set[str] = set()
 
 
 def on_compile(listener):

@@ -17,7 +17,7 @@ class Layer:
     """
 
     training = True
-    decayed = ()
+    decayed: tuple[str, ...] = ()
 
     def __call__(self, x, training=None):
         """Apply the layer to a Tensor or array; ``training`` overrides the layer's own mode for this call."""

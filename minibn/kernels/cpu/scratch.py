@@ -39,7 +39,7 @@ def scratch_like(array):
     return np.empty(TILE, array.dtype)
 
 
-if not config.DISABLE_JIT:
+if not config.DISABLE_JIT:  # type: ignore[attr-defined]
 
     @overload(scratch_like, inline="always")
     def _scratch_like(array):
