@@ -103,7 +103,8 @@ def write_manifest(folder, experiment, threads):
         "seed": settings.seed,
         "settings": settings.to_dict(),
         "threads": threads or 1,
-        "data": {"name": dataset.name, "sha256": experiment.digest, "rows": len(dataset.x), "features": dataset.x.shape[1]},
+        "data": {"name": dataset.name, "sha256": experiment.digest, "rows": len(dataset.x), "features": dataset.x.shape[1],
+                 "duplicate_rows": experiment.duplicates},
     }  # fmt: skip
     return write_json(folder / MANIFEST, manifest)
 

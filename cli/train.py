@@ -102,7 +102,7 @@ def _check_total(start, epochs):
 
 
 def _train(experiment, folder, start, threads, as_json):
-    from .arm import checkpoint_files, run_arm
+    from .arm import checkpoint_files
     from .report import print_json, run_report
     from .runs import MANIFEST, METRICS, write_json
 
@@ -111,7 +111,7 @@ def _train(experiment, folder, start, threads, as_json):
         from .tables import describe
 
         describe(experiment, text)
-    outcome = run_arm(experiment, folder, start)
+    outcome = _interruptible(experiment, folder, start)
     if not as_json:
         _print_outcome(experiment, outcome)
     from .plots import plot_epochs
@@ -133,6 +133,16 @@ def _train(experiment, folder, start, threads, as_json):
 
         print_files(files)
     return report
+
+
+def _interruptible(experiment, folder, start):
+    from .arm import run_arm
+
+    try:
+        return run_arm(experiment, folder, start)
+    except KeyboardInterrupt:
+        click.echo(f"minibn train --resume {folder} continues this run", err=True)
+        raise
 
 
 def _has_documents(experiment):

@@ -1,5 +1,6 @@
 """Checkpoints: the model for use, and the training state for resuming."""
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,12 +99,35 @@ def load_model(path):
     state, metadata = files.read(path)
     if "architecture" not in metadata:
         raise CheckpointError(f"{path} holds no model; pass a run folder or its {MODEL_FILE}")
-    try:
+    with _damage_named(path):
+        _check_claim(metadata["architecture"], state)
         model = Sequential.from_config(metadata["architecture"], np.dtype(metadata["dtype"]))
         model.load_state_dict(state)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
-    return model.eval(), metadata["description"]
+        return model.eval(), metadata["description"]
+
+
+def _check_claim(architecture, state):
+    """Refuse an architecture larger than what the file holds, before anything of that size is allocated."""
+    sizes = [
+        layer.get("in_features", 0) * layer.get("out_features", 0) + layer.get("features", 0)
+        for layer in architecture["layers"]
+    ]
+    stored = sum(array.size for array in state.values())
+    if sum(sizes) > stored:
+        raise CheckpointError(f"the architecture needs {sum(sizes)} numbers, the file holds {stored}")
+
+
+@contextlib.contextmanager
+def _damage_named(path):
+    """Turn whatever a malformed file makes of the reading code into a CheckpointError."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({type(error).__name__}: {error}); use an intact copy"
+        ) from error
 
 
 def save_run(checkpoint, model, optimizer, records, stopping, options):
@@ -171,12 +195,21 @@ def load_run(folder, model, optimizer, stopping, options):
         When the folder holds no training state, or was trained with other options.
     """
     arrays, metadata = _read_training(folder)
+    with _damage_named(Path(folder) / TRAINING_FILE):
+        _check_options(metadata["options"], options)
+        return _restore(arrays, metadata, model, optimizer, stopping)
+
+
+def _check_options(stored, options):
     for name, value in options.items():
-        stored = metadata["options"].get(name)
-        if stored != value:
+        if stored.get(name) != value:
             raise CheckpointError(
-                f"resume needs the same {name} as the saved run: it was {stored}, got {value}"
+                f"resume needs the same {name} as the saved run: it was {stored.get(name)}, got {value}"
             )
+
+
+def _restore(arrays, metadata, model, optimizer, stopping):
+    records = list(_records(metadata))
     model.load_state_dict(_part(arrays, "model."))
     for layer, skipped in zip(model.layers, metadata["skipped"], strict=True):
         if skipped:
@@ -187,4 +220,4 @@ def load_run(folder, model, optimizer, stopping, options):
         for name, value in metadata["early_stopping"].items():
             setattr(stopping, name, value)
         stopping.best_state = _part(arrays, "best.")
-    return list(_records(metadata))
+    return records

@@ -42,7 +42,8 @@ def _sync_folder(folder):
 def write(path, arrays, metadata):
     """Write named arrays and JSON-able metadata as one safetensors file, atomically."""
     arrays = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
-    write_atomically(path, save(arrays, {key: json.dumps(value) for key, value in metadata.items()}))
+    # One key: safetensors writes several in random order, and equal runs should give equal files.
+    write_atomically(path, save(arrays, {"minibn": json.dumps(metadata)}))
 
 
 def read(path):
@@ -64,12 +65,11 @@ def read(path):
     try:
         with safe_open(path, "np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            raw = file.metadata() or {}
-        metadata = {key: json.loads(value) for key, value in raw.items()}
+            metadata = json.loads((file.metadata() or {}).get("minibn", "{}"))
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(
             f"{path} is damaged or not a checkpoint of minibn ({error}); use an intact copy"
         ) from error
-    if metadata.get("format") != "minibn":
+    if not isinstance(metadata, dict) or metadata.get("format") != "minibn":
         raise CheckpointError(f"{path} is not a checkpoint of minibn; pass a file written by minibn train")
     return arrays, metadata

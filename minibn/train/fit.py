@@ -4,19 +4,20 @@ import inspect
 import math
 import time
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
 from minibn.data import class_weights, split
-from minibn.errors import ArgumentError, BatchSizeError, NonFiniteLossError, ShapeError
+from minibn.errors import ArgumentError, BatchSizeError, DtypeError, NonFiniteLossError, ShapeError
 from minibn.functional import checks
 from minibn.nn.losses import LOSSES, SoftmaxCrossEntropy
 from minibn.train.batches import batch_bounds, epoch_order
 from minibn.train.checkpoint import Checkpoint, load_run, save_run
 from minibn.train.early_stopping import EarlyStopping
 from minibn.train.history import EpochRecord, History
-from minibn.train.optimizers import SGD
+from minibn.train.optimizers import SGD, Optimizer
 from minibn.train.step import first_non_finite, rehearse, step
 
 
@@ -105,21 +106,23 @@ class _Run:
         self.model, self.callbacks, self.resume = model, callbacks, resume
         self.total, self.seed = checks.whole("epochs", epochs, 1), checks.whole("seed", seed, 0)
         self.batch_size = checks.whole("batch_size", batch_size, 2)
-        self.optimizer = SGD(0.01) if optimizer is None else optimizer
+        self.optimizer = _optimizer(optimizer)
         self.checkpoint = _checkpoint(checkpoint)
         self.stopping = _stopping(early_stopping, validation)
-        x, y = _check_rows("x", "y", x, y)
-        if isinstance(validation, float):
-            train, held = split(y, validation, self.seed)
+        self.loss = _loss(loss)
+        self._divide(*_check_rows("x", "y", x, y), validation)
+        self.loss = _checked_loss(self.loss, class_weight, model, self.y)
+        self.records = []
+
+    def _divide(self, x, y, validation):
+        """Set training and validation rows; a share is stratified by class, or plain for a regression."""
+        if isinstance(validation, Real):
+            strata = y if isinstance(self.loss, SoftmaxCrossEntropy) else np.zeros(len(y))
+            train, held = split(strata, validation, self.seed)
             self.x, self.y, self.validation = x[train], y[train], (x[held], y[held])
             self._keep_split(train, held)
         else:
-            self.x, self.y = x, y
-            self.validation = (
-                None if validation is None else _check_rows("validation x", "validation y", *validation)
-            )
-        self.loss = _loss(loss, class_weight, model, self.y)
-        self.records = []
+            self.x, self.y, self.validation = x, y, _pair(validation)
 
     def _keep_split(self, train, held):
         if self.checkpoint and not self.checkpoint.split:
@@ -217,7 +220,7 @@ def evaluate_loss(model, loss, x, y):
 
 
 def _check_rows(x_name, y_name, x, y):
-    x, y = np.asanyarray(x), np.asarray(y)
+    x, y = np.asanyarray(x), np.atleast_1d(y)
     if x.ndim != 2 or x.size == 0:
         raise ShapeError(
             f"{x_name} must have shape (N, C) and not be empty, got {x.shape}; reshape to rows and columns"
@@ -245,11 +248,33 @@ def _stopping(early_stopping, validation):
     return early_stopping if isinstance(early_stopping, EarlyStopping) else EarlyStopping(early_stopping)
 
 
-def _loss(loss, class_weight, model, y):
-    if isinstance(loss, str):
-        if loss not in LOSSES:
-            raise ArgumentError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}")
-        loss = LOSSES[loss]()
+def _optimizer(optimizer):
+    if optimizer is None:
+        return SGD(0.01)
+    if not isinstance(optimizer, Optimizer):
+        raise DtypeError(f"optimizer must be SGD or Adam, got {optimizer!r}; pass e.g. SGD(0.01)")
+    return optimizer
+
+
+def _pair(validation):
+    if validation is None:
+        return None
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise ArgumentError(
+            f"validation must be a share of the rows or a pair (x, y), got {type(validation).__name__}; pass e.g. 0.2"
+        )
+    return _check_rows("validation x", "validation y", *validation)
+
+
+def _loss(loss):
+    if callable(loss):
+        return loss
+    if loss not in LOSSES:
+        raise ArgumentError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}; or pass a loss object")
+    return LOSSES[loss]()
+
+
+def _checked_loss(loss, class_weight, model, y):
     if not isinstance(loss, SoftmaxCrossEntropy):
         if class_weight is not None:
             raise ArgumentError("class_weight needs softmax cross entropy; leave it out for a regression")
@@ -262,4 +287,4 @@ def _loss(loss, class_weight, model, y):
     )
 
 
-fit.__signature__ = epochs.__signature__ = inspect.signature(_Run)
+fit.__signature__ = epochs.__signature__ = inspect.signature(_Run)  # type: ignore[attr-defined]
