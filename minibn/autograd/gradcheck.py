@@ -5,7 +5,6 @@ import numpy as np
 from minibn.autograd.tape import no_grad
 from minibn.errors import DtypeError, GradientError
 
-
 _STREAM = 0x67726164  # a stream of its own: inputs drawn from the same seed must not be the upstream too
 
 

@@ -227,6 +227,6 @@ def dtype(value):
         found = np.dtype(value)
     except TypeError:
         found = None
-    if found not in FLOATS:
+    if found is None or found not in FLOATS:  # a dtype equals None where it is float64
         raise DtypeError(f"dtype must be float32 or float64, got {value!r}; pass np.float32 or np.float64")
     return found

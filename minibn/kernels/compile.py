@@ -6,6 +6,7 @@ no folder is writable. Here a cached kernel is valid only for the digest of *all
 options in force, and without a writable folder the kernels are compiled in memory.
 """
 
+import contextlib
 import hashlib
 import warnings
 from collections.abc import Callable
@@ -85,8 +86,10 @@ class _KernelCache(caching.FunctionCache):
     def load_overload(self, sig, target_context):
         try:
             compiled = super().load_overload(sig, target_context)
-        except Exception:  # a damaged cache entry is no reason to fail: compile again
+        except Exception:  # a damaged cache entry is no reason to fail: begin a new one
             compiled = None
+            with contextlib.suppress(OSError):
+                self.flush()
         if compiled is None:
             _announce(self._py_func.__name__)
         return compiled

@@ -1,0 +1,23 @@
+"""Fixtures that several files share."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Run a program in a fresh interpreter and return what it printed."""
+
+    def run(program, *arguments, cwd=tmp_path, stderr=False, **environment):
+        command = [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)]
+        done = subprocess.run(
+            command, env={**os.environ, **environment}, cwd=cwd, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        return (done.stdout, done.stderr) if stderr else done.stdout
+
+    return run
