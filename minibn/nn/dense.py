@@ -44,6 +44,7 @@ class Dense(Layer):
 
     def __call__(self, x, training=None):
         """Return x @ weight + bias, shape (N, out)."""
+        x = x if isinstance(x, Tensor) else Tensor(x)
         if x.ndim != 2 or x.shape[1] != self.weight.shape[0]:
             raise ShapeError(
                 f"{self!r} needs x of shape (N, {self.weight.shape[0]}), got {tuple(x.shape)}; "

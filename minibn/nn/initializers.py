@@ -69,5 +69,17 @@ def initializer(name):
 
 
 def generator(rng):
-    """Return a numpy Generator from a Generator, a seed or None (seed 0)."""
-    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(0 if rng is None else rng)
+    """Return a numpy Generator from a Generator, a seed or None (seed 0).
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    try:
+        return np.random.default_rng(0 if rng is None else rng)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"rng must be a numpy Generator or a seed of at least 0, got {rng!r}; pass e.g. 0"
+        ) from error

@@ -1,5 +1,6 @@
 """Multilayer perceptrons with and without batch norm."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -56,7 +57,7 @@ def mlp(
     ------
     ArgumentError, DtypeError
     """
-    sizes, rng = list(sizes), generator(rng)
+    sizes, rng = list(sizes) if isinstance(sizes, Iterable) else [sizes], generator(rng)
     if len(sizes) < 2:
         raise ArgumentError(f"sizes must hold at least features and outputs, got {sizes}; e.g. [20, 10, 3]")
     if activation not in ACTIVATIONS:
