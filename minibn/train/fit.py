@@ -5,19 +5,17 @@ import math
 import time
 from dataclasses import replace
 from numbers import Real
-from pathlib import Path
 
 import numpy as np
 
-from minibn.data import class_weights, split
-from minibn.errors import ArgumentError, BatchSizeError, DtypeError, NonFiniteLossError, ShapeError
+from minibn.data import split
+from minibn.errors import NonFiniteLossError
 from minibn.functional import checks
-from minibn.nn.losses import LOSSES, SoftmaxCrossEntropy
+from minibn.nn.losses import SoftmaxCrossEntropy
+from minibn.train import arguments
 from minibn.train.batches import batch_bounds, epoch_order
-from minibn.train.checkpoint import Checkpoint, load_run, save_run
-from minibn.train.early_stopping import EarlyStopping
+from minibn.train.checkpoint import load_run, save_run
 from minibn.train.history import EpochRecord, History
-from minibn.train.optimizers import SGD, Optimizer
 from minibn.train.step import first_non_finite, rehearse, step
 
 
@@ -106,12 +104,12 @@ class _Run:
         self.model, self.callbacks, self.resume = model, callbacks, resume
         self.total, self.seed = checks.whole("epochs", epochs, 1), checks.whole("seed", seed, 0)
         self.batch_size = checks.whole("batch_size", batch_size, 2)
-        self.optimizer = _optimizer(optimizer)
-        self.checkpoint = _checkpoint(checkpoint)
-        self.stopping = _stopping(early_stopping, validation)
-        self.loss = _loss(loss)
-        self._divide(*_check_rows("x", "y", x, y), validation)
-        self.loss = _checked_loss(self.loss, class_weight, model, self.y)
+        self.optimizer = arguments.optimizer(optimizer)
+        self.checkpoint = arguments.checkpoint(checkpoint)
+        self.stopping = arguments.stopping(early_stopping, validation)
+        self.loss = arguments.loss(loss)
+        self._divide(*arguments.rows("x", "y", x, y), validation)
+        self.loss = arguments.weighted_loss(self.loss, class_weight, model, self.y)
         self.records = []
 
     def _divide(self, x, y, validation):
@@ -122,7 +120,7 @@ class _Run:
             self.x, self.y, self.validation = x[train], y[train], (x[held], y[held])
             self._keep_split(train, held)
         else:
-            self.x, self.y, self.validation = x, y, _pair(validation)
+            self.x, self.y, self.validation = x, y, arguments.validation_part(validation)
 
     def _keep_split(self, train, held):
         if self.checkpoint and not self.checkpoint.split:
@@ -136,6 +134,9 @@ class _Run:
             "batch_size": self.batch_size,
             "rows": len(self.y),
             "loss": type(self.loss).__name__,
+            "class_weight": None
+            if (weight := getattr(self.loss, "class_weight", None)) is None
+            else weight.tolist(),
             "optimizer": type(self.optimizer).__name__,
             **self.optimizer.config(),
             "early_stopping": self.stopping and [self.stopping.patience, self.stopping.min_delta],
@@ -217,74 +218,6 @@ def evaluate_loss(model, loss, x, y):
     logits = model.logits(x)
     correct = loss.correct(logits, y)
     return loss(logits, y).item(), None if correct is None else correct / len(y)
-
-
-def _check_rows(x_name, y_name, x, y):
-    x, y = np.asanyarray(x), np.atleast_1d(y)
-    if x.ndim != 2 or x.size == 0:
-        raise ShapeError(
-            f"{x_name} must have shape (N, C) and not be empty, got {x.shape}; reshape to rows and columns"
-        )
-    if len(x) != len(y):
-        raise ShapeError(f"{y_name} must have one entry per row of {x_name}, {len(x)}, got {len(y)}")
-    if len(x) < 2:
-        raise BatchSizeError(
-            f"{x_name} must have at least 2 rows, got {len(x)}: one row has no variance; add rows"
-        )
-    return x, y
-
-
-def _checkpoint(checkpoint):
-    if checkpoint is None or isinstance(checkpoint, Checkpoint):
-        return checkpoint
-    return Checkpoint(Path(checkpoint))
-
-
-def _stopping(early_stopping, validation):
-    if early_stopping is None:
-        return None
-    if validation is None:
-        raise ArgumentError("early_stopping needs validation, got None; pass validation=0.2 or a pair (x, y)")
-    return early_stopping if isinstance(early_stopping, EarlyStopping) else EarlyStopping(early_stopping)
-
-
-def _optimizer(optimizer):
-    if optimizer is None:
-        return SGD(0.01)
-    if not isinstance(optimizer, Optimizer):
-        raise DtypeError(f"optimizer must be SGD or Adam, got {optimizer!r}; pass e.g. SGD(0.01)")
-    return optimizer
-
-
-def _pair(validation):
-    if validation is None:
-        return None
-    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-        raise ArgumentError(
-            f"validation must be a share of the rows or a pair (x, y), got {type(validation).__name__}; pass e.g. 0.2"
-        )
-    return _check_rows("validation x", "validation y", *validation)
-
-
-def _loss(loss):
-    if callable(loss):
-        return loss
-    if loss not in LOSSES:
-        raise ArgumentError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}; or pass a loss object")
-    return LOSSES[loss]()
-
-
-def _checked_loss(loss, class_weight, model, y):
-    if not isinstance(loss, SoftmaxCrossEntropy):
-        if class_weight is not None:
-            raise ArgumentError("class_weight needs softmax cross entropy; leave it out for a regression")
-        return loss
-    checks.labels("y", y, len(y), model.out_features)
-    return (
-        loss
-        if class_weight is None
-        else SoftmaxCrossEntropy(class_weights(y, model.out_features, class_weight))
-    )
 
 
 fit.__signature__ = epochs.__signature__ = inspect.signature(_Run)  # type: ignore[attr-defined]
