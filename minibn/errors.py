@@ -29,6 +29,10 @@ class GradientError(MinibnError, RuntimeError):
     """A backward pass is impossible, or a gradient is wrong."""
 
 
+class ProgramError(MinibnError, RuntimeError):
+    """A training step cannot be captured as a program, or its program no longer owns the model."""
+
+
 class DataError(MinibnError, ValueError):
     """A data set cannot be read or cannot be trained on."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from minibn.errors import GradientError, ShapeError
 
 _recording = contextvars.ContextVar("recording", default=True)
+_listing = contextvars.ContextVar("listing", default=None)
 _clock = itertools.count()
 
 
@@ -46,6 +47,17 @@ def no_grad():
         _recording.reset(token)
 
 
+@contextlib.contextmanager
+def recorded():
+    """List what is played inside: yields a list that fills with (node, output tensor), in playing order."""
+    played = []
+    token = _listing.set(played)
+    try:
+        yield played
+    finally:
+        _listing.reset(token)
+
+
 def record(op, *inputs, **attributes):
     """Play one operation and put it on the tape.
 
@@ -69,6 +81,8 @@ def record(op, *inputs, **attributes):
     if _recording.get() and any(tensor.requires_grad for tensor in inputs):
         output.requires_grad = True
         output.node = Node(op, inputs, saved)
+        if (listing := _listing.get()) is not None:
+            listing.append((output.node, output))
     return output, saved
 
 

@@ -89,16 +89,34 @@ class BatchNorm(Layer):
         rows = rows if self.variance_kind == "unbiased" else 0
         update_running_stats_inplace(self.running_mean, self.running_var, mean, var, rows, momentum)
 
+    def move_buffers(self, homes):
+        """Move the running statistics into memory that a program owns, and tell it how to update them.
+
+        Parameters
+        ----------
+        homes : dict of str to ndarray
+            ``running_mean``, ``running_var``: shape (features,); ``scalars``: eps, momentum (-1 for a cumulative
+            average), 1 for an unbiased variance; ``counter``: batches tracked, batches skipped.
+        """
+        homes["running_mean"][...], homes["running_var"][...] = self.running_mean, self.running_var
+        homes["counter"][...] = int(self.num_batches_tracked), self.num_batches_skipped
+        momentum = -1.0 if self.momentum is None else self.momentum
+        homes["scalars"][...] = self.eps, momentum, self.variance_kind == "unbiased"
+        self.running_mean, self.running_var = homes["running_mean"], homes["running_var"]
+        self.num_batches_tracked = homes["counter"][:1].reshape(())
+
+    def report_skipped(self, batches):
+        """Count batches that a program skipped for a non-finite statistic, and warn of the first."""
+        if batches:
+            first, self.num_batches_skipped = not self.num_batches_skipped, self.num_batches_skipped + batches
+            if first:
+                _warn_skipped("")
+
     def _skip(self, mean, var):
         self.num_batches_skipped += 1
         if self.num_batches_skipped == 1:
             column = int(np.argmin(np.isfinite(mean) & np.isfinite(var)))
-            warnings.warn(
-                f"BatchNorm met a batch whose statistics are not finite (feature {column}) and left its running "
-                "statistics as they were; further such batches are counted in num_batches_skipped",
-                RuntimeWarning,
-                stacklevel=4,
-            )
+            _warn_skipped(f" (feature {column})")
 
     def freeze(self):
         """Use the running statistics and stop training gamma and beta, also after ``.train()``; return the layer."""
@@ -135,3 +153,12 @@ class BatchNorm(Layer):
             "running_var": self.variance_kind,
         }
         return arguments | ({"frozen": True} if self.frozen else {})
+
+
+def _warn_skipped(where):
+    warnings.warn(
+        f"BatchNorm met a batch whose statistics are not finite{where} and left its running "
+        "statistics as they were; further such batches are counted in num_batches_skipped",
+        RuntimeWarning,
+        stacklevel=5,
+    )

@@ -12,7 +12,7 @@ from minibn.nn.summary import summary_text
 
 LAYERS = {layer.__name__: layer for layer in (Dense, BatchNorm, ReLU, Sigmoid, Tanh)}
 
-_BLOCK = 8192  # rows evaluated at once, which bounds the memory of a prediction
+EVALUATION_BLOCK = 1024  # rows evaluated at once, which bounds the memory of a prediction
 
 
 class Sequential(Layer):
@@ -149,7 +149,7 @@ class Sequential(Layer):
         ndarray of the network's dtype, shape (N, K)
         """
         with no_grad():
-            blocks = [self(x[i : i + _BLOCK], training=False).data for i in range(0, max(len(x), 1), _BLOCK)]
+            blocks = [self(x[i : i + EVALUATION_BLOCK], training=False).data for i in range(0, max(len(x), 1), EVALUATION_BLOCK)]
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
     def predict_proba(self, x):

@@ -47,6 +47,10 @@ class Optimizer(ABC):
         """Move one parameter."""
 
     @abstractmethod
+    def scalars(self):
+        """Return the numbers of an update besides learning rate and weight decay, in the kernel's order."""
+
+    @abstractmethod
     def config(self):
         """Return the settings, JSON-able."""
 
@@ -78,6 +82,10 @@ class SGD(Optimizer):
         velocity = state[0] if state else None
         nesterov = self.nesterov and velocity is not None
         sgd_update_inplace(param, grad, velocity, self.learning_rate, self.momentum, nesterov, decay)
+
+    def scalars(self):
+        """Return momentum and 1 for Nesterov's."""
+        return self.momentum, float(self.nesterov)
 
     def config(self):
         """Return the settings."""
@@ -119,6 +127,10 @@ class Adam(Optimizer):
         adam_update_inplace(
             param, grad, *state, self.steps, self.learning_rate, self.beta1, self.beta2, self.eps, decay
         )
+
+    def scalars(self):
+        """Return beta1, beta2 and eps."""
+        return self.beta1, self.beta2, self.eps
 
     def config(self):
         """Return the settings."""

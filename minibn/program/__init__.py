@@ -1,0 +1,6 @@
+"""The compiled training program: one step, captured from the tape and played by one compiled function."""
+
+from minibn.program.capture import capture
+from minibn.program.program import EpochResult, Program
+
+__all__ = ["EpochResult", "Program", "capture"]
