@@ -5,13 +5,13 @@ a module that needs it is first used.
 
 Notes
 -----
-The levels, each importing only those before it: ``kernels``, ``functional``, ``autograd``, ``nn``, ``train``
+The levels, each importing only those before it: ``kernels``, ``functional``, ``autograd``, ``nn``, ``program``, ``train``
 with ``data`` and ``metrics``.
 """
 
 import importlib
 
-_MODULES = ("autograd", "data", "errors", "functional", "kernels", "metrics", "nn", "train")
+_MODULES = ("autograd", "data", "errors", "functional", "kernels", "metrics", "nn", "program", "train")
 
 __all__ = [*_MODULES, "__version__"]
 

@@ -142,7 +142,7 @@ SLOW = """
     import minibn.train.fit
     SoftmaxCrossEntropy.stop_at = int(sys.argv[2])
     experiment = prepare(Settings(seed=3, epochs=6, momentum=0.9, early_stopping=5))
-    for record in run_epochs(experiment, build(experiment), sys.argv[1]):
+    for record in run_epochs(experiment, build(experiment), sys.argv[1], engine="eager"):
         print(record.epoch, flush=True)
 """
 CALLS_A_EPOCH = 32 + 2  # batches of the example, and two evaluations
@@ -169,8 +169,8 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path):
     settings = Settings(seed=3, epochs=6, momentum=0.9, early_stopping=5)
     experiment = prepare(settings)
     whole, resumed = build(experiment), build(experiment)
-    expected = list(run_epochs(experiment, whole, tmp_path / "whole"))
-    later = list(run_epochs(experiment, resumed, tmp_path / "run", resume=tmp_path / "run"))
+    expected = list(run_epochs(experiment, whole, tmp_path / "whole", engine="eager"))
+    later = list(run_epochs(experiment, resumed, tmp_path / "run", resume=tmp_path / "run", engine="eager"))
     assert later == expected[2:]
     assert states(resumed) == states(whole)
     assert metadata(tmp_path / "run" / "training.safetensors")["epoch"] == 6

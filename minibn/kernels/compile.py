@@ -8,6 +8,7 @@ options in force, and without a writable folder the kernels are compiled in memo
 
 import contextlib
 import hashlib
+import inspect
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -80,7 +81,7 @@ class _KernelCache(caching.FunctionCache):
             filename_base=f"{self._impl.filename_base}-{DIGEST[:8]}"
             if config.BOUNDSCHECK
             else self._impl.filename_base,
-            source_stamp=DIGEST,
+            source_stamp=(DIGEST, hashlib.sha256(Path(inspect.getfile(function)).read_bytes()).hexdigest()),
         )
 
     def load_overload(self, sig, target_context):

@@ -23,7 +23,11 @@ class SoftmaxCrossEntropy:
 
     def weight(self, target):
         """Return what the mean over these rows divides by."""
-        return float(len(target)) if self.class_weight is None else float(np.cumsum(self.class_weight[target])[-1])
+        return (
+            float(len(target))
+            if self.class_weight is None
+            else float(np.cumsum(self.class_weight[target])[-1])
+        )
 
     @staticmethod
     def correct(output, target):

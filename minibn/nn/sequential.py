@@ -149,7 +149,10 @@ class Sequential(Layer):
         ndarray of the network's dtype, shape (N, K)
         """
         with no_grad():
-            blocks = [self(x[i : i + EVALUATION_BLOCK], training=False).data for i in range(0, max(len(x), 1), EVALUATION_BLOCK)]
+            blocks = [
+                self(x[i : i + EVALUATION_BLOCK], training=False).data
+                for i in range(0, max(len(x), 1), EVALUATION_BLOCK)
+            ]
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
     def predict_proba(self, x):

@@ -5,8 +5,10 @@ import numpy as np
 from minibn.autograd.tape import recorded
 from minibn.errors import ProgramError
 from minibn.functional import checks
+from minibn.nn.losses import SoftmaxCrossEntropy
 from minibn.program.emit import EMITTERS, Emitter
 from minibn.program.program import Program
+
 
 def capture(model, loss, optimizer, max_batch):
     """Lay out one training step of a network as a program.
@@ -38,7 +40,9 @@ def capture(model, loss, optimizer, max_batch):
     for node, output in _played(model, loss):
         name = node.op.name
         if name not in EMITTERS:
-            raise ProgramError(f"op {name!r} has no instruction; train with engine='eager', or add one to minibn/program")
+            raise ProgramError(
+                f"op {name!r} has no instruction; train with engine='eager', or add one to minibn/program"
+            )
         EMITTERS[name](emitter, node, output)
     return Program(emitter.finished(), model, loss, optimizer, max_batch)
 
@@ -62,6 +66,4 @@ def _played(model, loss):
 
 
 def _some_target(loss, output):
-    return np.zeros(2, np.int64) if hasattr(loss, "class_weight") else np.zeros(output.shape)
-
-
+    return np.zeros(2, np.int64) if isinstance(loss, SoftmaxCrossEntropy) else np.zeros(output.shape)

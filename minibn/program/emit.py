@@ -112,7 +112,12 @@ class Emitter:
 
     def line(self, kind, code, **operands):
         """Append a line to one range; spans stand for their offsets, None for none."""
-        lines = {"forward": self.forward, "loss": self.loss, "backward": self._backward, "evaluation": self.evaluation}
+        lines = {
+            "forward": self.forward,
+            "loss": self.loss,
+            "backward": self._backward,
+            "evaluation": self.evaluation,
+        }
         given = {k: getattr(v, "offset", v) for k, v in operands.items() if v is not None}
         lines[kind].append(Instruction(code, given))
 
@@ -137,7 +142,9 @@ class Emitter:
                 state = [self.slots[slot, names[0]].offset for slot in self.optimizer.slots]
                 operands = dict(zip(("weight", "bias"), state, strict=False))
                 operands |= {"x": self.parameters[names[0]].offset, "dx": self.gradients[names[0]].offset}
-                lines.append(Instruction(code, operands | {"scalars": scalars.offset, "counter": 0, "outputs": size}))
+                lines.append(
+                    Instruction(code, operands | {"scalars": scalars.offset, "counter": 0, "outputs": size})
+                )
         return lines
 
 
@@ -177,7 +184,9 @@ def _batch_norm(emitter, node, output):
     x, gamma, beta = node.inputs
     layer = emitter.layers.get(id(gamma))
     if layer is None:
-        raise ProgramError("op 'batch_norm' outside of a BatchNorm layer has no instruction; train with engine='eager'")
+        raise ProgramError(
+            "op 'batch_norm' outside of a BatchNorm layer has no instruction; train with engine='eager'"
+        )
     columns = gamma.shape[0]
     train, gradient, evaluation = emitter.input(x)
     if gradient is None:  # the kernel writes it in any case
@@ -186,7 +195,10 @@ def _batch_norm(emitter, node, output):
     b, db = emitter.parameter(beta, "beta")
     name = f"{g.name.removesuffix('.weight')}.BatchNorm"
     y, dy = emitter.value(output, name)
-    state = {k: emitter.stats.add(f"{name} {k}", (columns,)) for k in ("mean", "var", "running_mean", "running_var")}
+    state = {
+        k: emitter.stats.add(f"{name} {k}", (columns,))
+        for k in ("mean", "var", "running_mean", "running_var")
+    }
     scalars = emitter.stats.add(f"{name} scalars", (3,))
     counter = emitter.counts.add(f"{name} tracked, skipped", (2,), aligned=False)
     emitter.buffers.append((layer, {**state, "scalars": scalars, "counter": counter}))

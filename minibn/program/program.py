@@ -6,6 +6,7 @@ import numpy as np
 
 from minibn.errors import DtypeError, ProgramError, ShapeError
 from minibn.functional import checks
+from minibn.nn.losses import SoftmaxCrossEntropy
 from minibn.nn.sequential import EVALUATION_BLOCK
 from minibn.program.describe import describe
 from minibn.program.instructions import table
@@ -19,16 +20,24 @@ class EpochResult:
     ----------
     losses, weights : ndarray of float64, shape (steps,)
         Mean loss of each batch before its update, and what that mean divides by.
-    correct : ndarray of float64, shape (steps,)
-        Rows classified right; zeros for a regression.
+    correct : ndarray of float64, shape (steps,), or None
+        Rows classified right; None for a regression.
     failed_step : int or None
         First step, counted from 0, whose loss was not finite; nothing was updated from there on.
     """
 
     losses: np.ndarray
     weights: np.ndarray
-    correct: np.ndarray
+    correct: np.ndarray | None
     failed_step: int | None
+
+    @property
+    def mean_loss(self):
+        """Mean loss over all rows of the epoch, each batch at the weights it met."""
+        total = weight = 0.0
+        for loss, share in zip(self.losses.tolist(), self.weights.tolist(), strict=True):
+            total, weight = total + loss * share, weight + share
+        return total / weight
 
 
 class Program:
@@ -47,9 +56,12 @@ class Program:
     def __init__(self, lines, model, loss, optimizer, max_batch):
         self.lines, self.model, self.loss, self.optimizer = lines, model, loss, optimizer
         self.max_batch = max_batch
-        self.arena, self.stats, self.counts = (part.allocate() for part in (lines.arena, lines.stats, lines.counts))
-        names = ("forward", "loss", "backward", "update", "evaluation")
-        self._tables = {name: table(getattr(lines, name)) for name in names}
+        self.arena, self.stats, self.counts = (
+            part.allocate() for part in (lines.arena, lines.stats, lines.counts)
+        )
+        self._training = [table(part) for part in (lines.forward, lines.loss, lines.backward, lines.update)]
+        self._evaluation = table(lines.evaluation)
+        self._classifies = isinstance(loss, SoftmaxCrossEntropy)
         self._room = np.empty(max_batch, np.int64)
         self._target_room = np.empty((max_batch, model.out_features), self.arena.dtype)
         self._move_in()
@@ -81,18 +93,25 @@ class Program:
     def _set_scalars(self):
         """Write learning rate, decay and the optimizer's own numbers where the executor reads them."""
         own = self.optimizer.scalars()
-        decay = (self.optimizer.weight_decay, self.optimizer.weight_decay if self.optimizer.decay_all else 0.0)
+        decay = (
+            self.optimizer.weight_decay,
+            self.optimizer.weight_decay if self.optimizer.decay_all else 0.0,
+        )
         for scalars, penalty in zip(self._scalars, decay, strict=True):
             scalars[: 2 + len(own)] = (self.optimizer.learning_rate, penalty, *own)
 
     def _check_owner(self):
         for name, tensor, view in self._owned:
             if tensor.data is not view:
-                raise ProgramError(f"{name} no longer lies in this program's arena: the model was captured again; use the newer program")
+                raise ProgramError(
+                    f"{name} no longer lies in this program's arena: the model was captured again; use the newer program"
+                )
 
     def _rows(self, x):
         if x.ndim != 2 or x.shape[1] != self.model.in_features:
-            raise ShapeError(f"x must have shape (N, {self.model.in_features}), got {x.shape}; pass the features the network was built for")
+            raise ShapeError(
+                f"x must have shape (N, {self.model.in_features}), got {x.shape}; pass the features the network was built for"
+            )
         if x.dtype.kind not in "iufb":
             raise DtypeError(f"x must hold numbers, got {x.dtype}; convert it to float32")
         return x
@@ -120,22 +139,28 @@ class Program:
         ------
         ProgramError, ShapeError, DtypeError, ArgumentError
         """
-        from minibn.program.executor import play_epoch
-
         self._check_owner()
         x, order = self._rows(x), self._order(order, len(x))
         batch_size = self._batch(len(order), batch_size)
-        labels, targets = self._targets(y, len(x))
-        steps = -(-len(order) // batch_size)
-        losses, weights, correct = np.zeros(steps), np.zeros(steps), np.zeros(steps)
+        return self._play(x, self._targets(y, len(x)), order, batch_size)
+
+    def warm(self, x, y):
+        """Compile or load the executor for data of these dtypes, without training."""
+        self._play(self._rows(x), self._targets(y[:2], 2), np.empty(0, np.int64), self.max_batch)
+        self.logits(x[:1])
+
+    def _play(self, x, targets, order, batch_size):
+        from minibn.program.executor import play_epoch
+
+        losses, weights, correct = np.zeros((3, -(-len(order) // batch_size)))
         self._set_scalars()
         before = self.counts.copy()
-        tables = (self._tables[name] for name in ("forward", "loss", "backward", "update"))
-        failed = play_epoch(*tables, self.arena, self.stats, self.counts, x, labels, targets, order, batch_size,
+        failed = play_epoch(*self._training, self.arena, self.stats, self.counts, x, *targets, order, batch_size,
                             self._room, self._target_room, losses, weights, correct)  # fmt: skip
         self._report_counts(before)
         played = int(self.counts[0] - before[0]) + (failed >= 0)
-        return EpochResult(losses[:played], weights[:played], correct[:played], None if failed < 0 else int(failed))
+        correct = correct[:played] if self._classifies else None
+        return EpochResult(losses[:played], weights[:played], correct, None if failed < 0 else int(failed))
 
     def _order(self, order, rows):
         order = np.ascontiguousarray(order, np.int64)
@@ -147,13 +172,21 @@ class Program:
         batch_size = checks.whole("batch_size", self.max_batch - 1 if batch_size is None else batch_size, 1)
         largest = batch_size + (rows > batch_size and rows % batch_size == 1)
         if min(largest, rows) > self.max_batch:
-            raise ProgramError(f"a batch of {largest} rows does not fit max_batch {self.max_batch}; capture with a larger one")
+            raise ProgramError(
+                f"a batch of {largest} rows does not fit max_batch {self.max_batch}; capture with a larger one"
+            )
         return batch_size
 
     def _targets(self, y, rows):
-        if hasattr(self.loss, "class_weight"):
-            return checks.labels("y", np.asarray(y), rows, self.model.out_features), np.empty((0, 0), self.arena.dtype)
+        if self._classifies:
+            return checks.labels("y", np.asarray(y), rows, self.model.out_features), np.empty(
+                (0, 0), self.arena.dtype
+            )
         targets = np.ascontiguousarray(y, self.arena.dtype).reshape(rows, -1)
+        if targets.shape[1] != self.model.out_features:
+            raise ShapeError(
+                f"target must have shape (N, {self.model.out_features}), got {np.shape(y)}; give one value per output"
+            )
         return np.empty(0, np.int64), targets
 
     def _report_counts(self, before):
@@ -169,7 +202,7 @@ class Program:
         self._check_owner()
         x = self._rows(np.asarray(x))
         out = np.empty((len(x), self.model.out_features), self.arena.dtype)
-        play_forward(self._tables["evaluation"], self.arena, self.stats, self.counts, x, EVALUATION_BLOCK, out)
+        play_forward(self._evaluation, self.arena, self.stats, self.counts, x, EVALUATION_BLOCK, out)
         return out
 
     def evaluate(self, x, y):

@@ -121,7 +121,7 @@ def build(experiment):
     )
 
 
-def run_epochs(experiment, model, folder=None, resume=None, callbacks=()):
+def run_epochs(experiment, model, folder=None, resume=None, callbacks=(), engine="eager"):
     """Train a network on an experiment, yielding each epoch's record.
 
     Parameters
@@ -133,6 +133,8 @@ def run_epochs(experiment, model, folder=None, resume=None, callbacks=()):
     resume : path, optional
         Run folder to continue.
     callbacks : sequence of callable
+    engine : str
+        See :func:`minibn.train.fit`.
 
     Yields
     ------
@@ -154,6 +156,7 @@ def run_epochs(experiment, model, folder=None, resume=None, callbacks=()):
         callbacks=callbacks,
         checkpoint=Checkpoint(folder, experiment.description, parts) if folder else None,
         resume=resume,
+        engine=engine,
     )
 
 

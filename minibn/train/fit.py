@@ -15,8 +15,9 @@ from minibn.nn.losses import SoftmaxCrossEntropy
 from minibn.train import arguments
 from minibn.train.batches import batch_bounds, epoch_order
 from minibn.train.checkpoint import load_run, save_run
+from minibn.train.engines import engine
 from minibn.train.history import EpochRecord, History
-from minibn.train.step import first_non_finite, rehearse, step
+from minibn.train.step import first_non_finite
 
 
 def fit(model, x, y, **options):
@@ -52,6 +53,10 @@ def fit(model, x, y, **options):
         Folder to save to after every epoch.
     resume : path
         Folder of a saved run to continue; its options must be the same.
+    engine : str
+        ``"eager"`` plays step by step on the tape; ``"program"`` plays an epoch inside one compiled call, which
+        trains faster and takes longer to compile, once. Both give the same history, bit for bit where nothing is
+        fused.
 
     Returns
     -------
@@ -100,8 +105,9 @@ class _Run:
         callbacks=(),
         checkpoint=None,
         resume=None,
+        engine="eager",
     ):
-        self.model, self.callbacks, self.resume = model, callbacks, resume
+        self.model, self.callbacks, self.resume, self.engine = model, callbacks, resume, engine
         self.total, self.seed = checks.whole("epochs", epochs, 1), checks.whole("seed", seed, 0)
         self.batch_size = checks.whole("batch_size", batch_size, 2)
         self.optimizer = arguments.optimizer(optimizer)
@@ -151,7 +157,7 @@ class _Run:
 
     def epochs(self):
         self._start()
-        rehearse(self.model, self.loss, self.optimizer, self.x[:2], self.y[:2])
+        self._engine.warm(self.x, self.y)
         while len(self.records) < self.total and not (self.stopping and self.stopping.exhausted):
             record = self._epoch(len(self.records) + 1)
             self.records.append(record)
@@ -172,6 +178,7 @@ class _Run:
             self.stopping.reset()
         if self.resume is not None:
             self.records = load_run(self.resume, self.model, self.optimizer, self.stopping, self.options)
+        self._engine = engine(self.engine, self.model, self.loss, self.optimizer, self.batch_size)
 
     def _finish(self):
         if self.stopping and self.stopping.best_state:
@@ -181,43 +188,19 @@ class _Run:
     def _epoch(self, epoch):
         start = time.perf_counter()
         order = epoch_order(len(self.y), self.seed, epoch)
-        loss_sum = weight = correct = 0.0
-        bounds = batch_bounds(len(order), self.batch_size)
-        for number, (low, high) in enumerate(bounds, 1):
-            rows = order[low:high]
-            result = step(self.model, self.loss, self.optimizer, self.x[rows], self.y[rows])
-            if not result.finite:
-                raise self._failure(epoch, number, rows)
-            loss_sum, weight = loss_sum + result.loss * result.weight, weight + result.weight
-            correct = None if result.correct is None else correct + result.correct
-        loss_eval, _ = evaluate_loss(self.model, self.loss, self.x, self.y)
+        result = self._engine.run_epoch(self.x, self.y, order)
+        if result.failed_step is not None:
+            low, high = batch_bounds(len(order), self.batch_size)[result.failed_step]
+            raise self._failure(epoch, result.failed_step + 1, order[low:high])
+        loss_eval, _ = self._engine.evaluate(self.x, self.y)
         if not math.isfinite(loss_eval):
-            raise self._failure(epoch, len(bounds), order)
-        val = (
-            (None, None)
-            if self.validation is None
-            else evaluate_loss(self.model, self.loss, *self.validation)
-        )
-        accuracy = None if correct is None else correct / len(order)
-        return EpochRecord(epoch, loss_sum / weight, accuracy, loss_eval, *val, time.perf_counter() - start)
+            raise self._failure(epoch, len(result.losses), order)
+        val = (None, None) if self.validation is None else self._engine.evaluate(*self.validation)
+        accuracy = None if result.correct is None else float(result.correct.sum() / len(order))
+        return EpochRecord(epoch, result.mean_loss, accuracy, loss_eval, *val, time.perf_counter() - start)
 
     def _failure(self, epoch, number, rows):
         return NonFiniteLossError(epoch, number, first_non_finite(self.model, self.x[rows]), self.history)
-
-
-def evaluate_loss(model, loss, x, y):
-    """Return mean loss and accuracy in evaluation mode; the accuracy is None for a regression.
-
-    Parameters
-    ----------
-    model : minibn.nn.Sequential
-    loss : loss object
-    x : ndarray, shape (N, C)
-    y : ndarray, shape (N,)
-    """
-    logits = model.logits(x)
-    correct = loss.correct(logits, y)
-    return loss(logits, y).item(), None if correct is None else correct / len(y)
 
 
 fit.__signature__ = epochs.__signature__ = inspect.signature(_Run)  # type: ignore[attr-defined]

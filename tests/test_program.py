@@ -1,0 +1,233 @@
+"""The compiled program against the tape: the same step, the same epochs, the same refusals."""
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+
+from minibn.errors import ArgumentError, NonFiniteLossError, ProgramError, ShapeError
+from minibn.nn import BatchNorm, Dense, ReLU, Sequential, SoftmaxCrossEntropy, mlp
+from minibn.program import capture
+from minibn.train import SGD, Adam, fit, step
+from minibn.train.batches import batch_bounds, epoch_order
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((97, 6)), RNG.integers(0, 3, 97)
+OPTIMIZERS = {
+    "sgd": lambda: SGD(0.1),
+    "nesterov": lambda: SGD(0.1, 0.9, nesterov=True, weight_decay=0.01),
+    "decay all": lambda: SGD(0.1, weight_decay=0.01, decay_all=True),
+    "adam": lambda: Adam(0.01, weight_decay=0.01),
+}
+NETWORKS = {
+    "fused": {"bn": True},
+    "plain": {"bn": False},
+    "tanh": {"bn": True, "activation": "tanh"},
+    "sigmoid": {"bn": False, "activation": "sigmoid"},
+    "cumulative": {"bn": True, "bn_momentum": None, "activation": "tanh"},
+}
+
+
+def network(dtype=np.float64, **options):
+    return mlp([6, 5, 4, 3], dtype=dtype, rng=1, **options)
+
+
+def play_eager(model, loss, optimizer, epochs, batch_size=32):
+    dtype = model.dtype
+    losses = []
+    for epoch in range(1, epochs + 1):
+        order = epoch_order(len(X), 0, epoch)
+        for low, high in batch_bounds(len(X), batch_size):
+            rows = order[low:high]
+            losses.append(step(model, loss, optimizer, X[rows].astype(dtype), Y[rows]).loss)
+    return losses
+
+
+def play_program(model, loss, optimizer, epochs, batch_size=32):
+    program = capture(model, loss, optimizer, batch_size + 1)
+    x, losses = X.astype(model.dtype), []
+    for epoch in range(1, epochs + 1):
+        losses += program.run_epoch(x, Y, epoch_order(len(X), 0, epoch), batch_size).losses.tolist()
+    return losses
+
+
+@pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 3.0])], ids=["even", "weighted"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_program_equals_eager(name, optimizer, weight):
+    """97 rows in batches of 32: the last row joins the batch before it."""
+    loss, eager, compiled = SoftmaxCrossEntropy(weight), network(**NETWORKS[name]), network(**NETWORKS[name])
+    ours = play_program(compiled, loss, OPTIMIZERS[optimizer](), 3)
+    theirs = play_eager(eager, loss, OPTIMIZERS[optimizer](), 3)
+    assert ours == pytest.approx(theirs, rel=1e-9)
+    if name != "fused":
+        assert ours == theirs
+    for key, value in eager.state_dict().items():
+        np.testing.assert_allclose(compiled.state_dict()[key], value, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_step_in_float32(name):
+    loss, eager = SoftmaxCrossEntropy(), network(np.float32, **NETWORKS[name])
+    compiled = copy.deepcopy(eager)
+    program = capture(compiled, loss, SGD(0.1), 97)
+    program.run_epoch(X.astype(np.float32), Y, np.arange(97), 97)
+    step(eager, loss, SGD(0.1), X.astype(np.float32), Y)
+    for key, value in eager.state_dict().items():
+        assert np.abs(compiled.state_dict()[key] - value).max() <= 1e-6 * max(np.abs(value).max(), 1e-6)
+
+
+def test_regression():
+    targets = X[:, :1] * 2 - X[:, 1:2]
+    eager, compiled = (
+        Sequential(Dense(6, 4, rng=0, dtype=np.float64), ReLU(), Dense(4, 1, rng=1, dtype=np.float64))
+        for _ in "ab"
+    )
+    history = [
+        fit(m, X, targets, loss="squared_error", engine=e)
+        for m, e in ((eager, "eager"), (compiled, "program"))
+    ]
+    assert history[0].records == history[1].records
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_fit_gives_the_same_history(optimizer):
+    options = {"epochs": 4, "validation": 0.3, "early_stopping": 3, "class_weight": "balanced"}
+    models = [network(activation="tanh") for _ in "ab"]
+    eager, compiled = (
+        fit(model, X, Y, optimizer=OPTIMIZERS[optimizer](), engine=engine, **options)
+        for model, engine in zip(models, ("eager", "program"), strict=True)
+    )
+    assert eager.records == compiled.records
+    assert eager.best_epoch == compiled.best_epoch
+    assert (models[0].logits(X) == models[1].logits(X)).all()
+
+
+def test_resume_with_the_program_is_bit_for_bit(tmp_path):
+    whole, parts, resumed = (network() for _ in range(3))
+    options = {"optimizer": SGD(0.1, 0.9), "validation": 0.3, "engine": "program"}
+    expected = fit(whole, X, Y, epochs=5, **options)
+    fit(parts, X, Y, epochs=2, checkpoint=tmp_path, **options)
+    assert fit(resumed, X, Y, epochs=5, resume=tmp_path, **options).records == expected.records
+    assert (resumed.logits(X) == whole.logits(X)).all()
+
+
+def test_capture_changes_nothing():
+    model, optimizer = network(), SGD(0.1, 0.9)
+    play_eager(model, SoftmaxCrossEntropy(), optimizer, 1)
+    before, moved = model.state_dict(), {k: v.copy() for k, v in optimizer.state["velocity"].items()}
+    capture(model, SoftmaxCrossEntropy(), optimizer, 33)
+    after = model.state_dict()
+    assert all((before[key] == after[key]).all() for key in before)
+    assert all((moved[key] == optimizer.state["velocity"][key]).all() for key in moved)
+
+
+def test_what_trains_is_what_the_model_holds():
+    model = network()
+    program = capture(model, SoftmaxCrossEntropy(), SGD(0.1), 33)
+    assert all(np.shares_memory(t.data, program.arena) for t in model.parameters().values())
+    before = model.logits(X)
+    program.run_epoch(X, Y, np.arange(97), 32)
+    assert (model.logits(X) != before).any()
+    assert (model.logits(X) == program.logits(X)).all()
+    assert int(model.layers[1].num_batches_tracked) == 3
+
+
+def test_a_program_refuses_to_run_for_a_model_that_was_captured_again():
+    model = network()
+    old = capture(model, SoftmaxCrossEntropy(), SGD(0.1), 33)
+    capture(model, SoftmaxCrossEntropy(), SGD(0.1), 33)
+    with pytest.raises(ProgramError, match="captured again"):
+        old.run_epoch(X, Y, np.arange(97), 32)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "fragment"),
+    [
+        ((X, Y, np.arange(97), 40), ProgramError, "max_batch 33"),
+        ((X[:, :5], Y, np.arange(97), 32), ShapeError, r"\(N, 6\)"),
+        ((X, Y, np.arange(98), 32), ShapeError, r"\[0, 97\)"),
+        ((X, Y - 1, np.arange(97), 32), ArgumentError, r"\[0, 3\)"),
+    ],
+)
+def test_wrong_arguments_never_reach_the_compiled_call(arguments, error, fragment):
+    program = capture(network(), SoftmaxCrossEntropy(), SGD(0.1), 33)
+    with pytest.raises(error, match=fragment):
+        program.run_epoch(*arguments)
+
+
+def test_a_non_finite_step_is_found_and_updates_nothing():
+    x = X.copy()
+    x[40] = np.nan
+    model = network(bn=False)
+    program = capture(model, SoftmaxCrossEntropy(), SGD(0.1), 33)
+    result = program.run_epoch(x, Y, np.arange(97), 32)
+    assert result.failed_step == 1
+    assert len(result.losses) == 2
+    assert all(np.isfinite(value).all() for value in model.state_dict().values())
+    with pytest.raises(NonFiniteLossError, match="epoch 1, step 1"):
+        fit(network(bn=False), x[40:], Y[40:], engine="program", batch_size=57)
+
+
+def test_batches_with_a_non_finite_statistic_are_skipped_and_counted():
+    x = X.copy()
+    x[:, 0] = np.inf
+    model = network()
+    program = capture(model, SoftmaxCrossEntropy(), SGD(0.1), 33)
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="not finite"):
+        program.run_epoch(x, Y, np.arange(97), 32)
+    assert model.layers[1].num_batches_skipped == 1
+    assert (model.layers[1].running_mean == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_other_dtypes_and_memory_maps(tmp_path, dtype):
+    x = (RNG.random((97, 6)) * 10).astype(dtype)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    results = []
+    for source in (mapped, x.astype(np.float64)):
+        program = capture(network(), SoftmaxCrossEntropy(), SGD(0.1), 33)
+        results.append(program.run_epoch(source, Y, np.arange(97), 32).losses.tolist())
+    assert results[0] == results[1]
+
+
+def test_without_an_instruction_fit_runs_eagerly_and_says_so_once():
+    model = network()
+    model.layers[1].freeze()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(model, X, Y, epochs=2, engine="program")
+    assert [str(w.message) for w in caught if "batch_norm_inference" in str(w.message)]
+    assert len([w for w in caught if "step by step" in str(w.message)]) == 1
+
+
+def test_an_unknown_engine():
+    with pytest.raises(ArgumentError, match="'program' or 'eager'"):
+        fit(network(), X, Y, engine="fast")
+
+
+def test_a_program_prints_its_lines():
+    text = str(capture(network(), SoftmaxCrossEntropy(), SGD(0.1), 33))
+    for fragment in (
+        "BATCH_NORM_RELU_FORWARD",
+        "weight=0.weight (6x5)",
+        "evaluation:",
+        "memory: arena float64",
+    ):
+        assert fragment in text
+
+
+def test_affine_free_batch_norm():
+    def build():
+        layers = (
+            Dense(6, 4, rng=0, dtype=np.float64),
+            BatchNorm(4, affine=False, dtype=np.float64),
+            Dense(4, 3, rng=1, dtype=np.float64),
+        )
+        return Sequential(*layers)
+
+    models = build(), build()
+    histories = [fit(m, X, Y, engine=e) for m, e in zip(models, ("eager", "program"), strict=True)]
+    assert histories[0].records == histories[1].records
