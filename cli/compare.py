@@ -18,7 +18,7 @@ def compare(out, overwrite, as_json, threads, **options):
     Both arms share data, split, initial weights and batch order. An arm that diverges is a result: it is shown
     as such.
     """
-    use_threads(threads)
+    threads = use_threads(threads)
     from minibn.train import prepare
 
     from .progress import announce_compilation
@@ -32,7 +32,7 @@ def compare(out, overwrite, as_json, threads, **options):
     if not as_json:
         from .tables import describe
 
-        describe(experiment, "with and without batch norm")
+        describe(experiment, "with and without batch norm", threads)
     arms = {arm: _arm(experiment, folder, arm) for arm in _ARMS}
     if not as_json:
         _print(experiment, arms)
@@ -88,16 +88,20 @@ def _print(experiment, arms):
     from .chart import loss_chart
     from .tables import confusion_table, failure_line, heading
 
-    heading("training loss (running mean)")
-    click.echo(_loss_table(arms, experiment.settings.data == "example"))
+    example = experiment.settings.data == "example"
+    if any(outcome.records for outcome in arms.values()):
+        heading("training loss (running mean)")
+        click.echo(_loss_table(arms, example))
     for arm, outcome in arms.items():
         if outcome.failed:
             click.echo(f"{arm}: {failure_line(outcome.failed)}")
-    heading("training loss: * with batch norm, o without")
     markers = dict(zip("o*", reversed(arms.values()), strict=True))
-    click.echo(loss_chart({m: [r.train_loss for r in outcome.records] for m, outcome in markers.items()}))
+    chart = loss_chart({m: [r.train_loss for r in outcome.records] for m, outcome in markers.items()})
+    if chart:
+        heading("training loss: * with batch norm, o without")
+        click.echo(chart)
     heading(f"{len(experiment.y_validation)} validation rows, in evaluation mode")
-    click.echo(_metric_table(arms))
+    click.echo(_metric_table(experiment, arms, example))
     for arm, outcome in arms.items():
         if outcome.final:
             heading(f"confusion matrix {arm} (rows true, columns predicted)")
@@ -127,14 +131,19 @@ def _loss_at(outcome, epoch):
     return "diverged" if outcome.failed else "-"
 
 
-_METRICS = ("accuracy", "balanced_accuracy", "majority_baseline", "precision", "recall", "f1", "mcc")
+_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc")
 
 
-def _metric_table(arms):
+def _metric_table(experiment, arms, with_documents):
+    from . import documents
     from .tables import number, table
 
-    rows = []
+    baseline = number(experiment.majority_baseline)
+    rows = [["majority baseline", *[baseline] * len(arms)]]
     for metric in _METRICS:
         values = [number(outcome.final[metric]) if outcome.final else "diverged" for outcome in arms.values()]
         rows.append([metric.replace("_", " "), *values])
-    return table(["", *arms], rows)
+    if with_documents:
+        shown = {"accuracy": documents.COMPARED_ACCURACY}
+        rows = [[*row, *(number(v, 2) for v in shown.get(row[0], (None, None)))] for row in rows]
+    return table(["", *arms, *(["documents: with", "without"] if with_documents else [])], rows)

@@ -18,7 +18,7 @@ def evaluate(checkpoint, data, target, all_rows, as_json):
     count. The stored scaler and labels are applied, columns are matched by name, and running statistics are used,
     never touched.
     """
-    use_threads(None)
+    use_threads()
     from minibn.train import judge
 
     from .progress import announce_compilation

@@ -9,7 +9,7 @@ from .options import json_option, use_threads
 @json_option
 def info(as_json):
     """Show versions, CPU, threads, the folder of compiled kernels, and CUDA."""
-    use_threads(None)
+    use_threads()
     report = _report()
     if as_json:
         from .report import print_json

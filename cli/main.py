@@ -43,7 +43,7 @@ def _run():
     try:
         return cli(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help())
+        click.echo(error.ctx.get_help(), err=True)
         return WRONG_USAGE
     except click.UsageError as error:
         return _fail(f"{error.format_message()} (try '{_path(error)} --help')", WRONG_USAGE)

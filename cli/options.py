@@ -1,6 +1,8 @@
 """The options that train and compare share. None stands for a default that depends on the data."""
 
+import json
 import os
+from pathlib import Path
 
 import click
 
@@ -52,12 +54,30 @@ settings_options = _stack(_OPTIONS)
 run_options = _stack(_RUN_OPTIONS)
 
 
-def use_threads(threads):
-    """Fix the threads of BLAS and OpenMP; works only before NumPy is imported."""
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def use_threads(threads=None):
+    """Fix the threads of BLAS and OpenMP, 1 where nothing says otherwise; works only before NumPy is imported.
+
+    Returns
+    -------
+    int
+        The threads that BLAS will use.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        if threads or name not in os.environ:
+    for name in _THREADS:
+        if threads or not os.environ.get(name, "").isdigit():
             os.environ[name] = str(threads or 1)
+    return int(os.environ[_THREADS[0]])
+
+
+def stored_threads(folder):
+    """Return the threads of a saved run, None where they are not known; reads plain JSON, imports nothing."""
+    try:
+        return json.loads((Path(folder) / "manifest.json").read_text())["threads"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def settings_from(options, **defaults):

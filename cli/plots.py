@@ -24,8 +24,11 @@ def _save(figure, axes, folder, name):
     import matplotlib
 
     for axis in axes:
-        if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize=8, frameon=False)
+        axis.legend(fontsize=8, frameon=False)
+        if not any(len(line.get_xdata()) for line in axis.lines):
+            axis.text(0.5, 0.4, "no epoch was completed", transform=axis.transAxes, ha="center", color=_GREY)
+            axis.set_xticks([])
+            axis.set_yticks([])
     files = {}
     with matplotlib.rc_context({"svg.hashsalt": "minibn"}):
         for kind in ("png", "svg"):
@@ -37,9 +40,9 @@ def _save(figure, axes, folder, name):
 
 def _draw(axis, records, figure, label, color, style="-"):
     points = [(r.epoch, getattr(r, figure)) for r in records if getattr(r, figure) is not None]
-    if points:
-        marker = "o" if len(points) <= 20 else None
-        axis.plot(*zip(*points, strict=True), style, color=color, label=label, marker=marker, markersize=3.5)
+    marker = "o" if len(points) <= 20 else None
+    x, y = zip(*points, strict=True) if points else ((), ())
+    axis.plot(x, y, style, color=color, label=label, marker=marker, markersize=3.5)
 
 
 def _limit(axis, records):

@@ -20,7 +20,7 @@ def predict(checkpoint, data, out, as_json):
     CHECKPOINT is a run folder or its model.safetensors. Rows are counted from 1. The stored scaler is applied,
     columns are matched by name, and running statistics are used, never touched.
     """
-    use_threads(None)
+    use_threads()
     from .progress import announce_compilation
     from .saved import open_saved
 

@@ -32,13 +32,13 @@ def run_report(command, experiment, outcome, files, threads):
     experiment : Experiment
     outcome : Outcome
     files : dict of str to path
-    threads : int or None
+    threads : int
 
     Returns
     -------
     dict
     """
-    config = experiment.settings.to_dict() | {"threads": threads or 1}
+    config = experiment.settings.to_dict() | {"threads": threads}
     config.pop("depth")
     report = {
         "command": command,

@@ -68,7 +68,8 @@ def open_folder(out, overwrite, default_name):
         When the folder holds a run.
     """
     folder = Path(out) if out else _free(Path("runs") / f"{default_name}-{datetime.now():%Y%m%d-%H%M%S}")
-    held = [folder / name for name in _OWN_FILES if (folder / name).exists()]
+    parts = (folder, folder / "with-bn", folder / "without-bn")
+    held = [part / name for part in parts for name in _OWN_FILES if (part / name).exists()]
     if held and not overwrite:
         raise click.UsageError(f"{folder} holds a run; use --overwrite to replace it, or another --out")
     for path in held:
@@ -101,8 +102,8 @@ def write_manifest(folder, experiment, threads):
         "versions": versions(),
         "machine": platform.machine(),
         "seed": settings.seed,
-        "settings": settings.to_dict(),
-        "threads": threads or 1,
+        "settings": experiment.stored_settings,
+        "threads": threads,
         "data": {"name": dataset.name, "sha256": experiment.digest, "rows": len(dataset.x), "features": dataset.x.shape[1],
                  "duplicate_rows": experiment.duplicates},
     }  # fmt: skip

@@ -77,7 +77,7 @@ def open_saved(checkpoint, data, target=None, all_rows=True, require_target=True
     )
     same = dataset.y is not None and dataset.digest == about["data_digest"]
     dataset = dataset.drop_duplicates() if same and settings["drop_duplicates"] else dataset
-    rows, chosen = _rows(checkpoint, dataset, same and not all_rows)
+    rows, chosen = _rows(checkpoint, dataset, same, all_rows)
     x = Scaler.from_dict(about["scaler"]).transform(dataset.x[rows])
     return Saved(model, dataset, x, about["labels"], about["positive"], rows, chosen)
 
@@ -86,11 +86,12 @@ def _has_columns(data):
     return Path(data).suffix.lower() in (".csv", ".parquet")
 
 
-def _rows(checkpoint, dataset, only_validation):
+def _rows(checkpoint, dataset, same, all_rows):
     from minibn.train.checkpoint import TRAINING_FILE, load_split
 
     folder = Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent
-    if only_validation and (folder / TRAINING_FILE).exists():
+    if same and not all_rows and (folder / TRAINING_FILE).exists():
         rows = load_split(folder)["validation"]
         return rows, f"the {len(rows)} validation rows stored with the run; --all-rows takes all"
-    return np.arange(len(dataset.x)), f"all {len(dataset.x)} rows"
+    trained = ", those it was trained on among them" if same else ""
+    return np.arange(len(dataset.x)), f"all {len(dataset.x)} rows{trained}"

@@ -25,29 +25,39 @@ def heading(text):
     click.secho(text, bold=True)
 
 
-def describe(experiment, bn_text):
-    """Print data, network and training on three lines."""
+def describe(experiment, title, threads):
+    """Print what will be trained on what: the resolved values."""
+    click.secho(f"{experiment.dataset.name}, {title}", bold=True)
+    click.echo(f"data      {_data(experiment)}")
+    if experiment.duplicates:
+        click.echo(f"          {_duplicates(experiment)}")
+    click.echo(f"network   {_network(experiment)}")
+    click.echo(
+        f"training  {_training(experiment.settings)}, seed {experiment.settings.seed}, threads {threads}"
+    )
+
+
+def _data(experiment):
     s, dataset = experiment.settings, experiment.dataset
-    click.secho(f"{dataset.name}, {bn_text}", bold=True)
-    click.echo(
-        f"data      {len(experiment.y_train)} training and {len(experiment.y_validation)} validation rows, "
-        f"{dataset.x.shape[1]} features, {len(dataset.labels)} classes, scale {s.scale}"
-        + (f", inputs shifted by {s.shift_inputs:g}" if s.shift_inputs else "")
-    )
-    click.echo(f"          {_duplicates(experiment)}") if experiment.duplicates else None
+    part = "given" if s.val_fraction is None else f"fraction {s.val_fraction:g}"
+    rows = f"{len(experiment.y_train)} training and {len(experiment.y_validation)} validation rows ({part})"
+    shift = f", inputs shifted by {s.shift_inputs:g}" if s.shift_inputs else ""
+    return f"{rows}, {dataset.x.shape[1]} features, {len(dataset.labels)} classes, scale {s.scale}{shift}"
+
+
+def _network(experiment):
+    s, dataset = experiment.settings, experiment.dataset
     sizes = " - ".join(map(str, [dataset.x.shape[1], *s.hidden, len(dataset.labels)]))
-    click.echo(
-        f"network   {sizes}, {s.activation}"
-        + (f", weights scaled by {s.init_scale:g}" if s.init_scale != 1 else "")
-    )
-    extras = "".join(
-        f", {name.replace('_', ' ')} {getattr(s, name)}"
-        for name in ("momentum", "weight_decay", "class_weight", "early_stopping")
-        if getattr(s, name)
-    )
-    click.echo(
-        f"training  {s.epochs} epochs, batch {s.batch_size}, {s.optimizer}, learning rate {s.lr:g}{extras}, seed {s.seed}"
-    )
+    norm = f", batch norm momentum {s.bn_momentum:g} eps {s.bn_eps:g}" if s.bn else ""
+    scaled = f", weights scaled by {s.init_scale:g}" if s.init_scale != 1 else ""
+    return f"{sizes}, {s.activation}{norm}{scaled}"
+
+
+def _training(settings):
+    s = settings
+    named = ("momentum", "weight_decay", "class_weight", "early_stopping")
+    extras = "".join(f", {name.replace('_', ' ')} {getattr(s, name)}" for name in named if getattr(s, name))
+    return f"{s.epochs} epochs, batch {s.batch_size}, {s.optimizer}, learning rate {s.lr:g}{extras}"
 
 
 def _duplicates(experiment):

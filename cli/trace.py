@@ -24,7 +24,7 @@ def trace(checkpoint, data, row, seed, as_json):
 
     CHECKPOINT is a run folder or its model.safetensors; without one, the example is trained first.
     """
-    use_threads(None)
+    use_threads()
     from .progress import announce_compilation
 
     announce_compilation()

@@ -2,7 +2,7 @@
 
 import click
 
-from .options import run_options, settings_from, settings_options, use_threads
+from .options import run_options, settings_from, settings_options, stored_threads, use_threads
 
 
 @click.command()
@@ -20,23 +20,24 @@ def train(context, resume, out, overwrite, as_json, threads, **options):
 
     Writes checkpoints, metrics, plots and a manifest to a run folder.
     """
-    use_threads(threads)
+    threads = use_threads(threads or (stored_threads(resume) if resume else None))
     from .progress import announce_compilation
 
     announce_compilation()
     if resume:
-        experiment, folder, start, threads = _resumed(context, resume, options["epochs"], threads)
+        experiment, folder, start = _resumed(context, resume, options["epochs"])
     else:
         experiment, folder, start = _fresh(options, out, overwrite, threads)
     report = _train(experiment, folder, start, threads, as_json)
     if "failed" in report:
-        raise click.ClickException(_failure(report["failed"]))
+        raise click.ClickException(_failure(report["failed"], report["config"]["bn"]))
 
 
-def _failure(failed):
+def _failure(failed, bn):
     from .tables import failure_line
 
-    return f"{failure_line(failed)}; lower --lr, scale the inputs, or train with --bn"
+    remedy = "lower --lr or scale the inputs" if bn else "lower --lr, scale the inputs, or train with --bn"
+    return f"{failure_line(failed)}; {remedy}"
 
 
 def _fresh(options, out, overwrite, threads):
@@ -55,7 +56,7 @@ def _fresh(options, out, overwrite, threads):
 _WITH_RESUME = {"resume", "epochs", "as_json", "threads"}
 
 
-def _resumed(context, resume, epochs, threads):
+def _resumed(context, resume, epochs):
     from dataclasses import replace
     from pathlib import Path
 
@@ -78,7 +79,7 @@ def _resumed(context, resume, epochs, threads):
         folder if (folder / TRAINING_FILE).exists() else None
     )  # a run killed in its first epoch starts again
     _check_total(start, experiment.settings.epochs)
-    return experiment, folder, start, threads or manifest["threads"]
+    return experiment, folder, start
 
 
 def _only_epochs(context):
@@ -86,7 +87,7 @@ def _only_epochs(context):
     given = click.core.ParameterSource.COMMANDLINE
     for name in context.params:
         if name not in _WITH_RESUME and context.get_parameter_source(name) == given:
-            flag = name.replace("_", "-")
+            flag = {"bn": "bn/--no-bn"}.get(name, name.replace("_", "-"))
             raise click.UsageError(
                 f"--resume continues with the stored options, got --{flag}; only --epochs may change"
             )
@@ -110,7 +111,7 @@ def _train(experiment, folder, start, threads, as_json):
     if not as_json:
         from .tables import describe
 
-        describe(experiment, text)
+        describe(experiment, text, threads)
     outcome = _interruptible(experiment, folder, start)
     if not as_json:
         _print_outcome(experiment, outcome)

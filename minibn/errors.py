@@ -71,6 +71,9 @@ class NonFiniteLossError(MinibnError, ArithmeticError):
         return type(self), (self.epoch, self.step, self.layer, self.history)
 
 
+_PROJECTS = {"sklearn": "scikit-learn"}
+
+
 def require_extra(package, extra):
     """Import an optional package, or name the pip line that installs it.
 
@@ -96,5 +99,5 @@ def require_extra(package, extra):
         return importlib.import_module(package)
     except ImportError as error:
         raise MissingExtraError(
-            f"{package.split('.')[0]} is needed here and not installed; pip install 'minibn[{extra}]'"
+            f"{_PROJECTS.get(package.split('.')[0], package.split('.')[0])} is needed here and not installed; pip install 'minibn[{extra}]'"
         ) from error

@@ -209,7 +209,14 @@ def test_reductions_over_any_axis(name, axis, keepdims):
     assert gradcheck(lambda a: getattr(a, name)(axis=axis, keepdims=keepdims), [a])
 
 
-SHAPES = [("reshape", (6, 4)), ("reshape", ((4, -1),)), ("transpose", ()), ("transpose", (1, 0, 2))]
+SHAPES = [
+    ("reshape", (6, 4)),
+    ("reshape", ((4, -1),)),
+    ("transpose", ()),
+    ("transpose", (1, 0, 2)),
+    ("transpose", (-1, 0, 1)),
+    ("transpose", ((2, 0, 1),)),
+]
 
 
 @pytest.mark.parametrize(("name", "arguments"), SHAPES)

@@ -226,3 +226,21 @@ def _foreign():
     from safetensors.numpy import save
 
     return save({"weight": np.zeros((2, 2), np.float32)})
+
+
+def test_a_run_is_found_from_another_folder(saved, tmp_path):
+    report = run_json("evaluate", saved[0] / "run", cwd=tmp_path)
+    assert report["final"] == saved[1]["final"]
+
+
+def test_resume_keeps_the_threads_of_the_run(tmp_path):
+    run("train", "--epochs", 1, "--threads", 2, "--out", "run", cwd=tmp_path)
+    assert run_json("train", "--resume", "run", "--epochs", 2, cwd=tmp_path)["config"]["threads"] == 2
+    report = run_json("train", "--epochs", 1, cwd=tmp_path, OPENBLAS_NUM_THREADS="2")
+    assert report["config"]["threads"] == 2
+
+
+def test_a_model_without_its_run_says_that_it_knows_the_rows(saved, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes((saved[0] / "run/model.safetensors").read_bytes())
+    text = run("evaluate", "model.safetensors", cwd=tmp_path).stdout
+    assert "all 240 rows, those it was trained on among them" in text

@@ -277,3 +277,18 @@ def test_compare_text(tmp_path):
     ):
         assert fragment in text
     assert not list(Path(tmp_path).glob("*.png"))
+
+
+def test_overwrite_removes_the_arms_of_an_earlier_comparison(tmp_path):
+    run("compare", "--epochs", 1, "--out", "both", cwd=tmp_path)
+    report = run_json("compare", "--lr", 1e30, "--out", "both", "--overwrite", cwd=tmp_path)
+    assert report["with_bn"]["final"] is None
+    assert "model" not in report["with_bn"]["files"]
+    assert not list((tmp_path / "both").glob("*/model.safetensors"))
+
+
+def test_dropping_duplicates_must_leave_two_rows_of_a_class(tmp_path):
+    rows = [f"{i},{i % 5},{'ab'[i % 2]}" for i in range(20)] + ["7,7,rare", "7,7,rare"]
+    (tmp_path / "data.csv").write_text("\n".join(["x,y,kind", *rows]) + "\n")
+    process = run("train", "--data", "data.csv", "--drop-duplicates", cwd=tmp_path, code=2)
+    assert "'rare' has fewer than two training rows that differ" in process.stderr

@@ -481,3 +481,8 @@ def test_zero_grad_forgets_every_gradient():
     assert all(tensor.grad is not None for tensor in model.parameters().values())
     model.zero_grad()
     assert all(tensor.grad is None for tensor in model.parameters().values())
+
+
+def test_networks_do_not_nest():
+    with pytest.raises(ArgumentError, match="must not be a Sequential"):
+        nn.Sequential(nn.Sequential(nn.ReLU()))

@@ -87,8 +87,12 @@ def test_the_example_draws_its_weights_from_the_stream_of_its_seed():
 
 # optimizers
 
-SGD_SETTINGS = [{}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
-                {"nesterov": True}]  # fmt: skip
+SGD_SETTINGS = [{}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}]  # fmt: skip
+
+
+def test_nesterov_needs_momentum():
+    with pytest.raises(ArgumentError, match="nesterov needs momentum"):
+        SGD(nesterov=True)
 
 
 def quadratic(width=5):
@@ -491,6 +495,7 @@ WRONG_CALLS = [
     ({"loss": "squared_error", "class_weight": "balanced"}, ArgumentError, ["class_weight needs softmax"]),
     ({"class_weight": "even"}, ArgumentError, ["'balanced'", "'even'"]),
     ({"class_weight": [1, 2]}, ArgumentError, ["expected 3", "(2,)"]),
+    ({"class_weight": [1, 2, 0]}, ArgumentError, ["must be positive", "[1.0, 2.0, 0.0]"]),
     ({"optimizer": "sgd"}, DtypeError, ["optimizer must be SGD or Adam", "'sgd'"]),
     ({"epochs": 0}, ArgumentError, ["epochs", "at least 1", "got 0"]),
     ({"epochs": 2.0}, DtypeError, ["epochs", "integer", "got float"]),

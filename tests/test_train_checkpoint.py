@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from minibn import nn
-from minibn.errors import CheckpointError
+from minibn.errors import CheckpointError, MinibnError
 from minibn.train import (
     SGD,
     Adam,
@@ -388,3 +388,12 @@ def test_every_epoch_is_saved(tmp_path):
     for record in epochs(network(), *blobs(), epochs=3, checkpoint=tmp_path):
         seen.append((record.epoch, metadata(tmp_path / "training.safetensors")["epoch"]))
     assert seen == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_resume_refuses_other_rows_and_a_smaller_total(tmp_path):
+    x, y = blobs()
+    fit(network(), x, y, epochs=3, checkpoint=tmp_path)
+    with pytest.raises(CheckpointError, match="same data"):
+        fit(network(), x + 1, y, epochs=4, resume=tmp_path)
+    with pytest.raises(MinibnError, match="at least the 3 done"):
+        fit(network(), x, y, epochs=2, resume=tmp_path)

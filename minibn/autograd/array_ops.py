@@ -85,7 +85,7 @@ RESHAPE = register(
 
 def _transpose_backward(dy, saved, needs):
     (axes,) = saved
-    return (dy.transpose(None if axes is None else np.argsort(axes)),)
+    return (dy.transpose(None if axes is None else np.argsort(np.mod(axes, dy.ndim))),)
 
 
 TRANSPOSE = register("transpose", lambda a, axes: (a.transpose(axes), (axes,)), _transpose_backward)

@@ -150,6 +150,7 @@ class Tensor:
 
     def transpose(self, *axes):
         """Permute the axes; reverse them where none are given."""
+        axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
         return tape.apply(ops.TRANSPOSE, self, axes=axes or None)
 
     def exp(self):

@@ -122,14 +122,13 @@ def labels(name, value, rows, classes):
     if value.dtype.kind not in "iu":
         raise DtypeError(f"{name} must be integers, got {value.dtype}; use {name}.astype(np.int64)")
     _check_shape(name, value, (rows,))
-    value = value.astype(np.int64, copy=False)
     outside = (value < 0) | (value >= classes)
     if outside.any():
         row = int(outside.argmax())
         raise ArgumentError(
             f"{name} must lie in [0, {classes}), got {value[row]} at row {row}; code the classes as 0 to {classes - 1}"
         )
-    return _plain(value)
+    return _plain(value.astype(np.int64, copy=False))
 
 
 def class_weight(value, rows_labels, classes):

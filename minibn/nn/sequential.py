@@ -25,6 +25,10 @@ class Sequential(Layer):
 
     def __init__(self, *layers):
         for position, layer in enumerate(layers):
+            if isinstance(layer, Sequential):
+                raise ArgumentError(
+                    f"layer {position} must not be a Sequential; pass its layers, Sequential(*inner.layers)"
+                )
             if not isinstance(layer, Layer):
                 raise ArgumentError(
                     f"layer {position} must be a Layer, got {type(layer).__name__}; pass layers as arguments"

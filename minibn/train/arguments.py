@@ -81,8 +81,14 @@ def weighted_loss(loss, class_weight, model, y):
             raise ArgumentError("class_weight needs softmax cross entropy; leave it out for a regression")
         return loss
     checks.labels("y", y, len(y), model.out_features)
-    return (
+    loss = (
         loss
         if class_weight is None
         else SoftmaxCrossEntropy(class_weights(y, model.out_features, class_weight))
     )
+    if loss.class_weight is not None and not (loss.class_weight > 0).all():
+        raise ArgumentError(
+            f"class_weight must be positive, got {loss.class_weight.tolist()}: a batch of rows without weight has "
+            "no mean loss; leave rows of that class out instead"
+        )
+    return loss

@@ -27,8 +27,9 @@ class EarlyStopping:
 
     def observe(self, record, model):
         """Take in one epoch; keep the model's state when it is the best so far."""
-        if self.best_state is None or record.val_loss < self.best_loss - self.min_delta:
-            self.best_loss, self.best_epoch, self.waited = record.val_loss, record.epoch, 0
+        loss = record.val_loss if math.isfinite(record.val_loss) else math.inf
+        if self.best_state is None or loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.waited = loss, record.epoch, 0
             self.best_state = model.state_dict()
         else:
             self.waited += 1

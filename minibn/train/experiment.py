@@ -1,11 +1,13 @@
 """One run from settings to metrics: data, split, scaler, network, training, judgement."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from minibn.data import Dataset, Scaler, load, split
 from minibn.data.stream import INIT, generator
+from minibn.errors import DataError
 from minibn.metrics import confusion_matrix, summarize
 from minibn.nn import mlp
 from minibn.train.checkpoint import Checkpoint
@@ -53,6 +55,17 @@ class Experiment:
         return checked_positive(self.dataset.labels, self.settings.positive)
 
     @property
+    def majority_baseline(self):
+        """Share of the most frequent class among the validation rows."""
+        return float(np.bincount(self.y_validation).max() / len(self.y_validation))
+
+    @property
+    def stored_settings(self):
+        """The settings for a run folder, with the absolute path of a data file."""
+        path = Path(self.settings.data)
+        return self.settings.to_dict() | ({"data": str(path.resolve())} if path.suffix else {})
+
+    @property
     def description(self):
         """What a checkpoint keeps beside the weights, JSON-able."""
         return {
@@ -61,7 +74,7 @@ class Experiment:
             "target": self.dataset.target,
             "positive": self.positive,
             "scaler": self.scaler.to_dict(),
-            "settings": self.settings.to_dict(),
+            "settings": self.stored_settings,
             "data_digest": self.digest,
         }
 
@@ -85,11 +98,12 @@ def prepare(settings):
     settings = settings.resolved()
     dataset = load(settings.data, target=settings.target, seed=settings.seed)
     digest, duplicates = dataset.digest, dataset.duplicate_rows
-    dataset = dataset.drop_duplicates() if settings.drop_duplicates else dataset
+    dataset = _without_duplicates(dataset) if settings.drop_duplicates else dataset
     if dataset.validation_rows is None:
         train, held = split(dataset.y, settings.val_fraction, settings.seed)
     else:
         train, held = dataset.training_rows, dataset.validation_rows
+        settings = replace(settings, val_fraction=None)  # the data bring a part of their own
     x, y, shift = dataset.x, dataset.y, settings.shift_inputs
     standard = settings.scale == "standard"
     scaler = Scaler.fit(x[train], shift) if standard else Scaler.identity(x.shape[1], shift)
@@ -99,6 +113,18 @@ def prepare(settings):
     )  # fmt: skip
     _ = experiment.positive  # an unknown label is better named now than after training
     return experiment
+
+
+def _without_duplicates(dataset):
+    """Drop duplicate rows, and make sure that every class still has two rows to train on."""
+    dataset = dataset.drop_duplicates()
+    counts = np.bincount(dataset.y[dataset.training_rows], minlength=len(dataset.labels))
+    if counts.min() < 2:
+        label = dataset.labels[counts.argmin()]
+        raise DataError(
+            f"class {label!r} has fewer than two training rows that differ; add rows, or keep the duplicates"
+        )
+    return dataset
 
 
 def with_arm(experiment, bn):

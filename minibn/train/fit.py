@@ -1,15 +1,17 @@
 """The training loop."""
 
+import hashlib
 import inspect
 import math
 import time
 from dataclasses import replace
+from functools import cached_property
 from numbers import Real
 
 import numpy as np
 
 from minibn.data import split
-from minibn.errors import NonFiniteLossError
+from minibn.errors import ArgumentError, NonFiniteLossError
 from minibn.functional import checks
 from minibn.nn.losses import SoftmaxCrossEntropy
 from minibn.train import arguments
@@ -146,7 +148,17 @@ class _Run:
             "optimizer": type(self.optimizer).__name__,
             **self.optimizer.config(),
             "early_stopping": self.stopping and [self.stopping.patience, self.stopping.min_delta],
+            "data": self._digest,
         }
+
+    @cached_property
+    def _digest(self):
+        """SHA-256 of the training rows: a resumed run must go on with the same ones."""
+        digest = hashlib.sha256(repr((self.x.dtype, self.x.shape)).encode())
+        for start in range(0, len(self.x), 65536):
+            digest.update(np.ascontiguousarray(self.x[start : start + 65536]))
+        digest.update(np.ascontiguousarray(self.y))
+        return digest.hexdigest()
 
     @property
     def history(self):
@@ -178,6 +190,10 @@ class _Run:
             self.stopping.reset()
         if self.resume is not None:
             self.records = load_run(self.resume, self.model, self.optimizer, self.stopping, self.options)
+            if len(self.records) > self.total:
+                raise ArgumentError(
+                    f"epochs is the total and must be at least the {len(self.records)} done, got {self.total}"
+                )
         self._engine = engine(self.engine, self.model, self.loss, self.optimizer, self.batch_size)
 
     def _finish(self):

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from minibn.errors import ArgumentError
 from minibn.functional import adam_update_inplace, checks, sgd_update_inplace
 
 
@@ -75,6 +76,8 @@ class SGD(Optimizer):
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, decay_all=False):
         self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
         self.nesterov = bool(nesterov)
+        if self.nesterov and not self.momentum:
+            raise ArgumentError("nesterov needs momentum, got momentum=0; pass e.g. momentum=0.9")
         self.slots = ("velocity",) if self.momentum else ()
         super().__init__(learning_rate, weight_decay, decay_all)
 

@@ -46,8 +46,8 @@ class Settings:
     momentum, weight_decay : float
     class_weight : str or None
         ``"balanced"`` or None.
-    val_fraction : float
-        Used where the data bring no validation part of their own.
+    val_fraction : float or None
+        None where the data bring a validation part of their own.
     early_stopping : int or None
     seed : int
     """
@@ -72,7 +72,7 @@ class Settings:
     momentum: float = 0.0
     weight_decay: float = 0.0
     class_weight: str | None = None
-    val_fraction: float = 0.2
+    val_fraction: float | None = 0.2
     early_stopping: int | None = None
     seed: int = 0
 
