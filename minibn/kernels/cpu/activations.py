@@ -1,8 +1,7 @@
 """Elementwise activations over arrays of any shape. Each backward pass takes the output y of its forward pass."""
 
-import math
-
 from minibn.kernels.compile import kernel
+from minibn.kernels.cpu.maths import decay, tanh
 
 
 @kernel
@@ -50,9 +49,10 @@ def sigmoid_forward(x, y):
         Output.
     """
     source, target = x.reshape(x.size), y.reshape(y.size)
+    one = x.dtype.type(1)
     for i in range(source.size):
-        decay = math.exp(-abs(source[i]))
-        target[i] = (1.0 if source[i] >= 0 else decay) / (1.0 + decay)
+        e = decay(-abs(source[i]))
+        target[i] = (one if source[i] >= 0 else e) / (one + e)
 
 
 @kernel
@@ -84,7 +84,7 @@ def tanh_forward(x, y):
     """
     source, target = x.reshape(x.size), y.reshape(y.size)
     for i in range(source.size):
-        target[i] = math.tanh(source[i])
+        target[i] = tanh(source[i])
 
 
 @kernel

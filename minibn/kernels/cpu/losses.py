@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from minibn.kernels.compile import kernel
+from minibn.kernels.cpu.maths import decay
 
 
 @kernel
@@ -59,7 +60,8 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
                 highest = row[k]
         total = 0.0
         for k in range(row.size):
-            out[k] = math.exp(row[k] - highest)
+            out[k] = decay(row[k] - highest)
+        for k in range(row.size):
             total += out[k]
         for k in range(row.size):
             out[k] = out[k] / total
