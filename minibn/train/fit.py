@@ -16,7 +16,7 @@ from minibn.functional import checks
 from minibn.nn.losses import SoftmaxCrossEntropy
 from minibn.train import arguments
 from minibn.train.batches import batch_bounds, epoch_order
-from minibn.train.checkpoint import load_run, save_run
+from minibn.train.checkpoint import load_history, load_run, save_run
 from minibn.train.engines import engine
 from minibn.train.history import EpochRecord, History
 from minibn.train.step import first_non_finite
@@ -189,11 +189,12 @@ class _Run:
         if self.stopping:
             self.stopping.reset()
         if self.resume is not None:
-            self.records = load_run(self.resume, self.model, self.optimizer, self.stopping, self.options)
-            if len(self.records) > self.total:
+            done = len(load_history(self.resume))
+            if done > self.total:
                 raise ArgumentError(
-                    f"epochs is the total and must be at least the {len(self.records)} done, got {self.total}"
+                    f"epochs is the total and must be at least the {done} done, got {self.total}"
                 )
+            self.records = load_run(self.resume, self.model, self.optimizer, self.stopping, self.options)
         self._engine = engine(self.engine, self.model, self.loss, self.optimizer, self.batch_size)
 
     def _finish(self):
