@@ -167,7 +167,9 @@ def load_split(folder):
 
 def load_history(folder):
     """Return the epochs that a run folder stores, as a History."""
-    return History(_records(_read_training(folder)[1]))
+    metadata = _read_training(folder)[1]
+    with _damage_named(Path(folder) / TRAINING_FILE):
+        return History(_records(metadata))
 
 
 def _read_training(folder):
