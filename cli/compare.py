@@ -18,6 +18,8 @@ def compare(out, overwrite, as_json, threads, **options):
     Both arms share data, split, initial weights and batch order. An arm that diverges is a result: it is shown
     as such.
     """
+    if out == "":
+        raise click.UsageError("--out needs the name of a folder, got an empty one")
     threads = use_threads(threads)
     from minibn.train import prepare
 
@@ -28,7 +30,7 @@ def compare(out, overwrite, as_json, threads, **options):
     experiment = prepare(settings_from(options, epochs=10))
     name, seed = experiment.dataset.name, experiment.settings.seed
     folder = open_folder(out, overwrite, f"{name}-compare-{seed}")
-    manifest = write_manifest(folder, experiment, threads)
+    manifest = write_manifest(folder, experiment, threads, "compare")
     if not as_json:
         from .tables import describe
 

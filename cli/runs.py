@@ -93,10 +93,11 @@ def write_json(path, value):
     return path
 
 
-def write_manifest(folder, experiment, threads):
-    """Write what is needed to know, or to repeat, a run."""
+def write_manifest(folder, experiment, threads, kind="train"):
+    """Write what is needed to know, or to repeat, a run; ``kind`` is the command that made it."""
     settings, dataset = experiment.settings, experiment.dataset
     manifest = {
+        "kind": kind,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": ["minibn", *sys.argv[1:]],
         "versions": versions(),

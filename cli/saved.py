@@ -93,5 +93,7 @@ def _rows(checkpoint, dataset, same, all_rows):
     if same and not all_rows and (folder / TRAINING_FILE).exists():
         rows = load_split(folder)["validation"]
         return rows, f"the {len(rows)} validation rows stored with the run; --all-rows takes all"
-    trained = ", those it was trained on among them" if same else ""
+    trained = (
+        ", those it was trained on among them" if same else "; not the data of the run as it was trained"
+    )
     return np.arange(len(dataset.x)), f"all {len(dataset.x)} rows{trained}"

@@ -20,6 +20,8 @@ def train(context, resume, out, overwrite, as_json, threads, **options):
 
     Writes checkpoints, metrics, plots and a manifest to a run folder.
     """
+    if resume == "" or out == "":
+        raise click.UsageError("--resume and --out need the name of a folder, got an empty one")
     threads = use_threads(threads or (stored_threads(resume) if resume else None))
     from .progress import announce_compilation
 
@@ -68,6 +70,10 @@ def _resumed(context, resume, epochs):
 
     _only_epochs(context)
     manifest = read_manifest(resume)
+    if manifest.get("kind") == "compare":
+        raise click.UsageError(
+            f"{resume} holds a comparison, which cannot be resumed; run minibn compare again"
+        )
     settings = Settings.from_dict(manifest["settings"])
     experiment = prepare(replace(settings, epochs=settings.epochs if epochs is None else epochs))
     if experiment.digest != manifest["data"]["sha256"]:

@@ -244,3 +244,17 @@ def test_a_model_without_its_run_says_that_it_knows_the_rows(saved, tmp_path):
     (tmp_path / "model.safetensors").write_bytes((saved[0] / "run/model.safetensors").read_bytes())
     text = run("evaluate", "model.safetensors", cwd=tmp_path).stdout
     assert "all 240 rows, those it was trained on among them" in text
+
+
+def test_a_comparison_is_not_resumed_and_not_touched(tmp_path):
+    run("compare", "--epochs", 1, "--out", "both", cwd=tmp_path)
+    before = {path: path.read_bytes() for path in (tmp_path / "both").iterdir() if path.is_file()}
+    process = run("train", "--resume", "both", cwd=tmp_path, code=2)
+    assert "holds a comparison" in process.stderr
+    assert {path: path.read_bytes() for path in (tmp_path / "both").iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize("flag", ["--resume", "--out"])
+def test_an_empty_folder_name_starts_no_run(tmp_path, flag):
+    assert "got an empty one" in run("train", flag, "", cwd=tmp_path, code=2).stderr
+    assert not (tmp_path / "runs").exists()
