@@ -17,13 +17,26 @@ def _dense_backward(dy, saved, needs):
     return gradients[: len(needs)]
 
 
+def _dense_outline(x, weight, bias=None):
+    return np.zeros((x.shape[0], weight.shape[1]), x.dtype), ()
+
+
 def _batch_norm(x, gamma, beta, eps):
     y, mean, var = F.batch_norm_forward(x, gamma, beta, eps)
     return y, (x, gamma, mean, var, eps)
 
 
+def _batch_norm_outline(x, gamma, beta, eps):
+    return np.zeros_like(x), (x, gamma, np.zeros(gamma.size), np.ones(gamma.size), eps)
+
+
 def _batch_norm_relu(x, gamma, beta, eps):
     y, mean, var = F.batch_norm_relu_forward(x, gamma, beta, eps)
+    return y, (x, gamma, beta, mean, var, eps)
+
+
+def _batch_norm_relu_outline(x, gamma, beta, eps):
+    y, (_, _, mean, var, _) = _batch_norm_outline(x, gamma, beta, eps)
     return y, (x, gamma, beta, mean, var, eps)
 
 
@@ -32,20 +45,36 @@ def _batch_norm_inference(x, gamma, beta, mean, var, eps):
 
 
 def _batch_norm_inference_backward(dy, saved, needs):
-    """With given statistics a batch norm is an affine map of each column."""
+    """With given statistics a batch norm is an affine map of each column, and so is its derivative."""
     x, gamma, mean, var, eps = saved
-    total = var + eps
-    inverse = np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total != 0)
-    normalized = (x - mean) * inverse
-    return dy * (gamma * inverse), (dy * normalized).sum(axis=0), dy.sum(axis=0)
+    zero = np.zeros_like(mean)
+    dx = F.batch_norm_inference(dy, gamma, np.zeros_like(gamma), zero, var, eps) if needs[0] else None
+    if not any(needs[1:]):
+        return dx, None, None
+    one, nothing = np.ones_like(gamma), np.zeros_like(gamma)
+    normalized = F.batch_norm_inference(x, one, nothing, mean, var, eps)
+    return dx, (dy * normalized).sum(axis=0), dy.sum(axis=0)
 
 
-DENSE = register("dense", _dense, _dense_backward)
-BATCH_NORM = register("batch_norm", _batch_norm, lambda dy, saved, needs: F.batch_norm_backward(dy, *saved))
-BATCH_NORM_RELU = register(
-    "batch_norm_relu", _batch_norm_relu, lambda dy, saved, needs: F.batch_norm_relu_backward(dy, *saved)
+DENSE = register("dense", _dense, _dense_backward, _dense_outline)
+BATCH_NORM = register(
+    "batch_norm",
+    _batch_norm,
+    lambda dy, saved, needs: F.batch_norm_backward(dy, *saved),
+    _batch_norm_outline,
 )
-BATCH_NORM_INFERENCE = register("batch_norm_inference", _batch_norm_inference, _batch_norm_inference_backward)
+BATCH_NORM_RELU = register(
+    "batch_norm_relu",
+    _batch_norm_relu,
+    lambda dy, saved, needs: F.batch_norm_relu_backward(dy, *saved),
+    _batch_norm_relu_outline,
+)
+BATCH_NORM_INFERENCE = register(
+    "batch_norm_inference",
+    _batch_norm_inference,
+    _batch_norm_inference_backward,
+    lambda x, *arrays, **attributes: (np.zeros_like(x), ()),
+)
 
 
 def _activation(name, forward, backward):
@@ -53,7 +82,12 @@ def _activation(name, forward, backward):
         y = forward(x)
         return y, (y,)
 
-    return register(name, play, lambda dy, saved, needs: (backward(dy, *saved),))
+    return register(
+        name,
+        play,
+        lambda dy, saved, needs: (backward(dy, *saved),),
+        lambda x: (np.zeros_like(x), ()),
+    )
 
 
 RELU = _activation("relu", F.relu_forward, F.relu_backward)
@@ -82,8 +116,14 @@ def _squared_error_backward(dy, saved, needs):
     return gradient if needs[0] else None, -gradient if needs[1] else None
 
 
-SOFTMAX_CROSS_ENTROPY = register("softmax_cross_entropy", _cross_entropy, _cross_entropy_backward)
-SQUARED_ERROR = register("squared_error", _squared_error, _squared_error_backward)
+def _loss_outline(*arrays, **attributes):
+    return np.float64(0), ()
+
+
+SOFTMAX_CROSS_ENTROPY = register(
+    "softmax_cross_entropy", _cross_entropy, _cross_entropy_backward, _loss_outline
+)
+SQUARED_ERROR = register("squared_error", _squared_error, _squared_error_backward, _loss_outline)
 
 
 def _tensor(value):

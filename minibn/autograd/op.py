@@ -20,14 +20,18 @@ class Op:
     backward : callable or None
         ``backward(dy, saved, needs) -> gradients``: one gradient per input, None where ``needs`` is False.
         None where no rule exists; backward then raises an error that names the operation.
+    outline : callable or None
+        The forward rule without its arithmetic: an output of the right shape and dtype, and what callers read
+        of the saved tuple. None where the forward rule itself is cheap enough to learn the shapes.
     """
 
     name: str
     forward: Callable
     backward: Callable | None
+    outline: Callable | None = None
 
 
-def register(name, forward, backward):
+def register(name, forward, backward, outline=None):
     """Create the record of an operation and list it in :data:`OPS`."""
-    OPS[name] = Op(name, forward, backward)
+    OPS[name] = Op(name, forward, backward, outline)
     return OPS[name]

@@ -10,6 +10,7 @@ from minibn.errors import GradientError, ShapeError
 
 _recording = contextvars.ContextVar("recording", default=True)
 _listing = contextvars.ContextVar("listing", default=None)
+_outlining = contextvars.ContextVar("outlining", default=False)
 _clock = itertools.count()
 
 
@@ -48,14 +49,21 @@ def no_grad():
 
 
 @contextlib.contextmanager
-def recorded():
-    """List what is played inside: yields a list that fills with (node, output tensor), in playing order."""
+def outlined():
+    """List the operations played inside without computing them.
+
+    Yields
+    ------
+    list of (Node, Tensor)
+        Fills with each operation and its output, of the right shape and of no meaning, in playing order.
+    """
     played = []
-    token = _listing.set(played)
+    listing, outlining = _listing.set(played), _outlining.set(True)
     try:
         yield played
     finally:
-        _listing.reset(token)
+        _listing.reset(listing)
+        _outlining.reset(outlining)
 
 
 def record(op, *inputs, **attributes):
@@ -76,13 +84,14 @@ def record(op, *inputs, **attributes):
     """
     from minibn.autograd.tensor import Tensor
 
-    data, saved = op.forward(*(tensor.data for tensor in inputs), **attributes)
-    output = Tensor(data)
-    if _recording.get() and any(tensor.requires_grad for tensor in inputs):
-        output.requires_grad = True
+    rule = op.outline if op.outline and _outlining.get() else op.forward
+    data, saved = rule(*(tensor.data for tensor in inputs), **attributes)
+    output, listing = Tensor(data), _listing.get()
+    output.requires_grad = _recording.get() and any(tensor.requires_grad for tensor in inputs)
+    if output.requires_grad or listing is not None:
         output.node = Node(op, inputs, saved)
-        if (listing := _listing.get()) is not None:
-            listing.append((output.node, output))
+    if listing is not None:
+        listing.append((output.node, output))
     return output, saved
 
 

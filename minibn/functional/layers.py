@@ -6,6 +6,10 @@ from minibn import kernels
 from minibn.functional import checks
 
 
+def _large(x, weight):
+    return x.shape[0] * weight.size >= kernels.BLAS_FROM
+
+
 def dense_forward(x, weight, bias=None):
     """Compute x @ weight + bias.
 
@@ -28,7 +32,8 @@ def dense_forward(x, weight, bias=None):
     if bias is not None:
         bias = checks.floats("bias", bias, (weight.shape[1],), x.dtype)
     y = np.empty((x.shape[0], weight.shape[1]), x.dtype)
-    kernels.dense_forward(x, weight, bias, y)
+    play = kernels.dense_forward_blas if _large(x, weight) else kernels.dense_forward
+    play(x, weight, np.empty(0, x.dtype) if bias is None else bias, y)
     return y
 
 
@@ -56,10 +61,12 @@ def dense_backward(dy, x, weight, *, needs_dx=True, needs_dbias=True):
     x = checks.floats("x", x, ("N", "I"))
     weight = checks.floats("weight", weight, (x.shape[1], "O"), x.dtype)
     dy = checks.floats("dy", dy, (x.shape[0], weight.shape[1]), x.dtype)
-    dx = np.empty_like(x) if needs_dx else None
-    dweight, dbias = np.empty_like(weight), np.empty(weight.shape[1], x.dtype) if needs_dbias else None
-    kernels.dense_backward(dy, x, weight, dx, dweight, dbias)
-    return dx, dweight, dbias
+    # Empty arrays stand for what is not needed, so that one compiled version serves all cases.
+    dx = np.empty_like(x if needs_dx else x[:0])
+    dweight, dbias = np.empty_like(weight), np.empty(weight.shape[1] if needs_dbias else 0, x.dtype)
+    play = kernels.dense_backward_blas if _large(x, weight) else kernels.dense_backward
+    play(dy, x, weight, dx, dweight, dbias)
+    return dx if needs_dx else None, dweight, dbias if needs_dbias else None
 
 
 def _activate(kernel, x):

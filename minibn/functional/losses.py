@@ -6,6 +6,12 @@ from minibn import kernels
 from minibn.functional import checks
 
 
+def _weights(class_weight, labels, classes):
+    """Return checked class weights; empty for none, so that one compiled version serves both."""
+    class_weight = checks.class_weight(class_weight, labels, classes)
+    return np.empty(0) if class_weight is None else class_weight
+
+
 def softmax_cross_entropy_forward(logits, labels, class_weight=None):
     """Compute softmax probabilities and the mean cross entropy.
 
@@ -29,7 +35,7 @@ def softmax_cross_entropy_forward(logits, labels, class_weight=None):
     """
     logits = checks.floats("logits", logits, ("N", "K"))
     labels = checks.labels("labels", labels, *logits.shape)
-    class_weight = checks.class_weight(class_weight, labels, logits.shape[1])
+    class_weight = _weights(class_weight, labels, logits.shape[1])
     probabilities = np.empty_like(logits)
     return kernels.softmax_cross_entropy_forward(logits, labels, class_weight, probabilities), probabilities
 
@@ -54,7 +60,7 @@ def softmax_cross_entropy_backward(probabilities, labels, class_weight=None):
     """
     probabilities = checks.floats("probabilities", probabilities, ("N", "K"))
     labels = checks.labels("labels", labels, *probabilities.shape)
-    class_weight = checks.class_weight(class_weight, labels, probabilities.shape[1])
+    class_weight = _weights(class_weight, labels, probabilities.shape[1])
     dlogits = np.empty_like(probabilities)
     kernels.softmax_cross_entropy_backward(probabilities, labels, class_weight, dlogits)
     return dlogits

@@ -137,3 +137,21 @@ def kernel(function):
     if not config.DISABLE_JIT:
         dispatcher._cache = _cache_for(function)
     return dispatcher
+
+
+def part(function):
+    """Make a function whose code becomes a part of every kernel that calls it, before types are inferred.
+
+    A kernel called by a kernel is compiled twice, on its own and in its caller; a part only with its caller.
+
+    Parameters
+    ----------
+    function : callable
+        A plain Python function; parameters are not assigned to.
+
+    Returns
+    -------
+    numba.core.registry.CPUDispatcher
+        The function itself when ``NUMBA_DISABLE_JIT=1``.
+    """
+    return numba.njit(inline="always", **FLAGS)(function)

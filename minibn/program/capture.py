@@ -2,19 +2,20 @@
 
 import numpy as np
 
-from minibn.autograd.tape import recorded
+from minibn.autograd.tape import outlined
 from minibn.errors import ProgramError
 from minibn.functional import checks
 from minibn.nn.losses import SoftmaxCrossEntropy
-from minibn.program.emit import EMITTERS, Emitter
+from minibn.program.emit import Emitter
+from minibn.program.emitters import EMITTERS
 from minibn.program.program import Program
 
 
 def capture(model, loss, optimizer, max_batch):
     """Lay out one training step of a network as a program.
 
-    The step's operations are played once, on a copy, to put them on the tape; weights, statistics, gradients and
-    optimizer state stay as they are. Afterwards parameters, statistics and optimizer state of the model are views
+    The step's operations are put on the tape without being computed; weights, statistics, gradients and optimizer
+    state stay as they are. Afterwards parameters, statistics and optimizer state of the model are views
     of the program's arenas: what trains is what the model holds. Capturing a model again moves them, and the old
     program then refuses to run.
 
@@ -37,32 +38,32 @@ def capture(model, loss, optimizer, max_batch):
     """
     max_batch = checks.whole("max_batch", max_batch, 1)
     emitter = Emitter(model, loss, optimizer, max_batch)
-    for node, output in _played(model, loss):
+    output, played = _outline(model, loss)
+    for node, result in played:
         name = node.op.name
         if name not in EMITTERS:
             raise ProgramError(
                 f"op {name!r} has no instruction; train with engine='eager', or add one to minibn/program"
             )
-        EMITTERS[name](emitter, node, output)
-    return Program(emitter.finished(), model, loss, optimizer, max_batch)
+        EMITTERS[name](emitter, node, result)
+    return Program(emitter.finished(output), model, loss, optimizer, max_batch)
 
 
-def _played(model, loss):
-    """Return (node, output tensor) of every operation of a forward pass, in order, with the model's own tensors."""
-    rows = np.random.default_rng(0).standard_normal((2, model.in_features)).astype(model.dtype)
-    buffers = {name: np.array(value) for name, value in model.buffers().items()}
+def _outline(model, loss):
+    """Return the network's output and (node, output tensor) of every operation of a step, in playing order."""
+    rows = np.zeros((2, model.in_features), model.dtype)
+    before = model.state_dict()
     skipped = [getattr(layer, "num_batches_skipped", 0) for layer in model.layers]
     try:
-        with recorded() as tape:
+        with outlined() as played:
             output = model(rows, training=True)
             loss(output, _some_target(loss, output))
     finally:
-        for name, value in model.buffers().items():
-            value[...] = buffers[name]
+        model.load_state_dict(before)
         for layer, count in zip(model.layers, skipped, strict=True):
-            if count != getattr(layer, "num_batches_skipped", 0):
+            if hasattr(layer, "num_batches_skipped"):
                 layer.num_batches_skipped = count
-    return tape
+    return output, played
 
 
 def _some_target(loss, output):

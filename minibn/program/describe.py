@@ -2,7 +2,7 @@
 
 from minibn.program.instructions import Code
 
-_KINDS = ("forward", "loss", "backward", "update", "evaluation")
+_KINDS = ("forward", "loss", "backward", "update", "evaluation", "evaluation_loss")
 _STATS = ("mean", "var", "running_mean", "running_var", "scalars")
 
 

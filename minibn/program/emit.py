@@ -1,10 +1,9 @@
-"""How each operation of the tape becomes lines of a program."""
+"""Collects the spans and lines of a program while the tape is read."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from minibn.errors import ProgramError
 from minibn.nn.sequential import EVALUATION_BLOCK
 from minibn.program.instructions import Code, Instruction
 from minibn.program.layout import Layout, Span
@@ -16,9 +15,15 @@ class Lines:
 
     Attributes
     ----------
-    forward, loss, backward, update, evaluation : list of Instruction
+    forward, loss, backward, update : list of Instruction
+        What a training step plays, in this order.
+    evaluation, evaluation_loss : list of Instruction
+        What an evaluation plays.
+    output, evaluated : Span
+        The network's output in training and in evaluation.
     arena, stats, counts : Layout
     parameters : dict of str to Span
+        Those that are trained.
     slots : dict of (str, str) to Span
         Optimizer state by slot and parameter name.
     buffers : list of (layer, dict of str to Span)
@@ -35,6 +40,9 @@ class Lines:
     backward: list
     update: list
     evaluation: list
+    evaluation_loss: list
+    output: Span
+    evaluated: Span
     arena: Layout
     stats: Layout
     counts: Layout
@@ -45,106 +53,115 @@ class Lines:
     class_weight: Span | None
     fixed: list
 
+    @property
+    def training(self):
+        """All lines of a training step, list of Instruction."""
+        return [*self.forward, *self.loss, *self.backward, *self.update]
+
+
+def instruction(code, **operands):
+    """Return a line; spans stand for their offsets, None for no operand."""
+    return Instruction(code, {k: getattr(v, "offset", v) for k, v in operands.items() if v is not None})
+
 
 class Emitter:
-    """Collects spans and lines while the tape is read."""
+    """What the emitters of the operations write to."""
 
     def __init__(self, model, loss, optimizer, max_batch):
         self.model, self.loss_object, self.optimizer = model, loss, optimizer
         self.rows, self.block = max_batch, EVALUATION_BLOCK
         self.arena, self.stats, self.counts = Layout(model.dtype), Layout(np.float64), Layout(np.int64)
         self.counts.add("updates", (1,))
-        self.names = {id(tensor): name for name, tensor in model.parameters().items()}
-        self.layers = {id(layer.gamma): layer for layer in model.layers if hasattr(layer, "gamma")}
-        self.forward, self.loss, self.evaluation, self.buffers = [], [], [], []
-        self._backward, self.class_weight, self.fixed = [], None, []
+        tensors = model.parameters()
+        self._trained = {name: tensor for name, tensor in tensors.items() if tensor.requires_grad}
+        self._names = {id(tensor): name for name, tensor in tensors.items()}
+        self._layers = {id(layer.gamma): layer for layer in model.layers if hasattr(layer, "gamma")}
+        self._forward, self._backward, self.evaluation, self.buffers = [], [], [], []
+        self._loss, self._evaluation_loss, self.class_weight, self.fixed = [], [], None, []
         self._values, self._eval = {}, {}
         self._parameter_spans()
         self.scalars = tuple(self.stats.add(f"{kind} scalars", (5,)) for kind in ("decayed", "other"))
 
     def _parameter_spans(self):
         """Give parameters, gradients and optimizer state one contiguous span each, decayed parameters first."""
-        tensors = self.model.parameters()
-        decayed = set(tensors) if self.optimizer.decay_all else set(self.model.decayed) & set(tensors)
-        order = [n for n in tensors if n in decayed] + [n for n in tensors if n not in decayed]
-        self.groups = ([n for n in order if n in decayed], [n for n in order if n not in decayed])
+        decayed = set(self._trained) if self.optimizer.decay_all else set(self.model.decayed)
+        self._groups = tuple([n for n in self._trained if (n in decayed) == which] for which in (True, False))
+        order = [*self._groups[0], *self._groups[1]]
 
         def spans(prefix):
             return {
-                n: self.arena.add(prefix + n, tensors[n].shape, aligned=k == 0) for k, n in enumerate(order)
+                name: self.arena.add(prefix + name, self._trained[name].shape, aligned=position == 0)
+                for position, name in enumerate(order)
             }
 
-        self.parameters, self.gradients = spans(""), spans("d ")
+        self.parameters, self._gradients = spans(""), spans("d ")
         self.slots = {(slot, n): s for slot in self.optimizer.slots for n, s in spans(f"{slot} ").items()}
-
-    def constant(self, tensor, name):
-        """Return the span of a tensor that is not trained, such as the gamma of a batch norm without affine."""
-        span = self.arena.add(name, tensor.shape)
-        self.fixed.append((tensor, span))
-        return span
 
     def parameter(self, tensor, what):
         """Return the spans of a parameter and its gradient; of a fixed tensor, and room for its gradient."""
         if tensor is None:
             return None, None
-        if id(tensor) in self.names:
-            name = self.names[id(tensor)]
-            return self.parameters[name], self.gradients[name]
-        return self.constant(tensor, what), self.arena.add(f"d {what}", tensor.shape)
+        name = self._names.get(id(tensor), what)
+        if name in self.parameters:
+            return self.parameters[name], self._gradients[name]
+        span = self.arena.add(name, tensor.shape)
+        self.fixed.append((tensor, span))
+        return span, self.arena.add(f"d {name}", tensor.shape)
+
+    def layer_of(self, gamma):
+        """Return the batch-norm layer that a gamma belongs to, None for none."""
+        return self._layers.get(id(gamma))
 
     def value(self, tensor, name):
-        """Make room for an activation and its gradient, for training and for evaluation."""
+        """Make room for an activation, for its gradient where one is needed, and for it in evaluation.
+
+        Returns
+        -------
+        activation : Span
+        gradient : Span or None
+        evaluation : Span
+        """
         columns = tensor.shape[1]
         train = self.arena.add(name, (self.rows, columns))
-        gradient = self.arena.add(f"d {name}", (self.rows, columns))
-        self._values[id(tensor)] = (train, gradient)
-        self._eval[id(tensor)] = self.arena.add(f"{name} (evaluation)", (self.block, columns))
-        return train, gradient
+        gradient = self.arena.add(f"d {name}", (self.rows, columns)) if tensor.requires_grad else None
+        evaluation = self.arena.add(f"{name} (evaluation)", (self.block, columns))
+        self._values[id(tensor)] = train, gradient, evaluation
+        return self._values[id(tensor)]
 
     def input(self, tensor):
-        """Return (activation, gradient, evaluation) of an operation's input; the network's own needs no gradient."""
-        if id(tensor) not in self._values:
-            self.value(tensor, "input")
-            train, _ = self._values[id(tensor)]
-            self._values[id(tensor)] = (train, None)
-        train, gradient = self._values[id(tensor)]
-        return train, gradient, self._eval[id(tensor)]
+        """Return the same of an operation's input."""
+        return self._values[id(tensor)] if id(tensor) in self._values else self.value(tensor, "input")
 
-    def line(self, kind, code, **operands):
-        """Append a line to one range; spans stand for their offsets, None for none."""
-        lines = {
-            "forward": self.forward,
-            "loss": self.loss,
-            "backward": self._backward,
-            "evaluation": self.evaluation,
-        }
-        given = {k: getattr(v, "offset", v) for k, v in operands.items() if v is not None}
-        lines[kind].append(Instruction(code, given))
+    def layer(self, forward, backward, evaluation):
+        """Append the lines of one operation; ``backward`` is None where no gradient is needed."""
+        self._forward.append(forward)
+        self._backward.append(backward)
+        self.evaluation.append(evaluation)
 
-    def evaluated(self, tensor):
-        """Return the evaluation span of a tensor."""
-        return self._eval[id(tensor)]
+    def loss(self, forward, backward, evaluation):
+        """Append the lines of the loss."""
+        self._loss, self._evaluation_loss = [forward, backward], [evaluation]
 
-    def finished(self):
+    def finished(self, output):
         """Return the lines, with adjacent batch norm and ReLU fused and the backward range in playing order."""
-        forward, backward = _fused(self.forward, self._backward)
+        forward, backward = _fused(self._forward, self._backward)
+        train, _, evaluated = self._values[id(output)]
         return Lines(
-            forward, self.loss, backward[::-1], self._updates(), self.evaluation, self.arena, self.stats, self.counts,
-            self.parameters, self.slots, self.buffers, self.scalars, self.class_weight, self.fixed,
+            forward, self._loss, backward[::-1], self._updates(), self.evaluation, self._evaluation_loss, train,
+            evaluated, self.arena, self.stats, self.counts, self.parameters, self.slots, self.buffers, self.scalars,
+            self.class_weight, self.fixed,
         )  # fmt: skip
 
     def _updates(self):
         code = Code.ADAM_UPDATE if len(self.optimizer.slots) == 2 else Code.SGD_UPDATE
         lines = []
-        for names, scalars in zip(self.groups, self.scalars, strict=True):
+        for names, scalars in zip(self._groups, self.scalars, strict=True):
             if names:
                 size = sum(self.parameters[n].size for n in names)
-                state = [self.slots[slot, names[0]].offset for slot in self.optimizer.slots]
+                state = [self.slots[slot, names[0]] for slot in self.optimizer.slots]
                 operands = dict(zip(("weight", "bias"), state, strict=False))
-                operands |= {"x": self.parameters[names[0]].offset, "dx": self.gradients[names[0]].offset}
-                lines.append(
-                    Instruction(code, operands | {"scalars": scalars.offset, "counter": 0, "outputs": size})
-                )
+                operands |= {"x": self.parameters[names[0]], "dx": self._gradients[names[0]]}
+                lines.append(instruction(code, **operands, scalars=scalars, counter=0, outputs=size))
         return lines
 
 
@@ -166,93 +183,3 @@ def _fused(forward, backward):
         fused.append(line)
         fused_back.append(back)
     return fused, [line for line in fused_back if line is not None]
-
-
-def _dense(emitter, node, output):
-    x, weight, *bias = node.inputs
-    train, gradient, evaluation = emitter.input(x)
-    w, dw = emitter.parameter(weight, "weight")
-    b, db = emitter.parameter(bias[0] if bias else None, "bias")
-    y, dy = emitter.value(output, f"{w.name.removesuffix('.weight')}.Dense")
-    shape = {"weight": w, "bias": b, "inputs": weight.shape[0], "outputs": weight.shape[1]}
-    emitter.line("forward", Code.DENSE_FORWARD, x=train, y=y, **shape)
-    emitter.line("backward", Code.DENSE_BACKWARD, x=train, dx=gradient, dy=dy, dweight=dw, dbias=db, **shape)
-    emitter.line("evaluation", Code.DENSE_FORWARD, x=evaluation, y=emitter.evaluated(output), **shape)
-
-
-def _batch_norm(emitter, node, output):
-    x, gamma, beta = node.inputs
-    layer = emitter.layers.get(id(gamma))
-    if layer is None:
-        raise ProgramError(
-            "op 'batch_norm' outside of a BatchNorm layer has no instruction; train with engine='eager'"
-        )
-    columns = gamma.shape[0]
-    train, gradient, evaluation = emitter.input(x)
-    if gradient is None:  # the kernel writes it in any case
-        gradient = emitter.arena.add("d input", (emitter.rows, columns))
-    g, dg = emitter.parameter(gamma, "gamma")
-    b, db = emitter.parameter(beta, "beta")
-    name = f"{g.name.removesuffix('.weight')}.BatchNorm"
-    y, dy = emitter.value(output, name)
-    state = {
-        k: emitter.stats.add(f"{name} {k}", (columns,))
-        for k in ("mean", "var", "running_mean", "running_var")
-    }
-    scalars = emitter.stats.add(f"{name} scalars", (3,))
-    counter = emitter.counts.add(f"{name} tracked, skipped", (2,), aligned=False)
-    emitter.buffers.append((layer, {**state, "scalars": scalars, "counter": counter}))
-    shape = {"weight": g, "bias": b, "outputs": columns, "inputs": columns, "scalars": scalars}
-    emitter.line("forward", Code.BATCH_NORM_FORWARD, x=train, y=y, **state, counter=counter, **shape)
-    emitter.line("backward", Code.BATCH_NORM_BACKWARD, x=train, dx=gradient, dy=dy, dweight=dg, dbias=db,
-                 mean=state["mean"], var=state["var"], **shape)  # fmt: skip
-    emitter.line("evaluation", Code.BATCH_NORM_INFERENCE, x=evaluation, y=emitter.evaluated(output),
-                 mean=state["running_mean"], var=state["running_var"], **shape)  # fmt: skip
-
-
-def _activation(name):
-    forward, backward = Code[f"{name}_FORWARD"], Code[f"{name}_BACKWARD"]
-
-    def emit(emitter, node, output):
-        (x,) = node.inputs
-        train, gradient, evaluation = emitter.input(x)
-        y, dy = emitter.value(output, train.name.split(".")[0] + f".{name.lower()}")
-        shape = {"outputs": x.shape[1], "inputs": x.shape[1]}
-        emitter.line("forward", forward, x=train, y=y, **shape)
-        if gradient is None:
-            gradient = emitter.arena.add("d input", (emitter.rows, x.shape[1]))
-        emitter.line("backward", backward, y=y, dy=dy, dx=gradient, **shape)
-        emitter.line("evaluation", forward, x=evaluation, y=emitter.evaluated(output), **shape)
-
-    return emit
-
-
-def _cross_entropy(emitter, node, output):
-    (logits,) = node.inputs
-    x, dx, _ = emitter.input(logits)
-    columns = logits.shape[1]
-    probabilities = emitter.arena.add("probabilities", (emitter.rows, columns))
-    if emitter.loss_object.class_weight is not None:
-        emitter.class_weight = emitter.stats.add("class weights", (columns,))
-    shape = {"x": x, "y": probabilities, "mean": emitter.class_weight, "outputs": columns, "inputs": columns}
-    emitter.line("loss", Code.SOFTMAX_CROSS_ENTROPY_FORWARD, **shape)
-    emitter.line("loss", Code.SOFTMAX_CROSS_ENTROPY_BACKWARD, dx=dx, **shape)
-
-
-def _squared_error(emitter, node, output):
-    prediction = node.inputs[0]
-    x, dx, _ = emitter.input(prediction)
-    shape = {"x": x, "outputs": prediction.shape[1], "inputs": prediction.shape[1]}
-    emitter.line("loss", Code.SQUARED_ERROR_FORWARD, **shape)
-    emitter.line("loss", Code.SQUARED_ERROR_BACKWARD, dx=dx, **shape)
-
-
-EMITTERS = {
-    "dense": _dense,
-    "batch_norm": _batch_norm,
-    "relu": _activation("RELU"),
-    "sigmoid": _activation("SIGMOID"),
-    "tanh": _activation("TANH"),
-    "softmax_cross_entropy": _cross_entropy,
-    "squared_error": _squared_error,
-}

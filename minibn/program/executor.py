@@ -1,28 +1,23 @@
-"""The CPU executor: compiled functions that play a program's table, epochs at a time.
+"""The CPU executor: one compiled function that plays a program's table, epochs at a time.
 
-Nothing is checked and nothing is allocated here. One compiled version serves every model of a dtype.
+Nothing is checked and nothing is allocated here. One compiled version serves every model of a dtype, and every dtype
+of the data.
 """
 
 import math
 
-from minibn.kernels.compile import kernel
-from minibn.kernels.cpu.views import matrix, vector
-from minibn.program.instructions import COLUMN
-from minibn.program.operations import backward_line, forward_line, loss_gradient, loss_of_batch, update_span
+from minibn.kernels.compile import kernel, part
+from minibn.kernels.cpu.calls import call
+from minibn.kernels.cpu.views import foreign, matrix, vector
+from minibn.program.instructions import Code
+from minibn.program.operations import DX, MEAN, SCALARS, X, play_line, play_loss, play_update
 
-X, Y, MEAN, OUTPUTS = (COLUMN[name] for name in ("x", "y", "mean", "outputs"))
-
-
-@kernel
-def _gather(x, order, start, rows, arena, offset):
-    columns = x.shape[1]
-    for i in range(rows):
-        row, source = vector(arena, offset + i * columns, columns), order[start + i]
-        for j in range(columns):
-            row[j] = x[source, j]
+GATHER, CE_FORWARD, SGD_UPDATE = (
+    int(code) for code in (Code.GATHER, Code.SOFTMAX_CROSS_ENTROPY_FORWARD, Code.SGD_UPDATE)
+)
 
 
-@kernel
+@part
 def _correct(arena, offset, rows, columns, labels):
     """Count the rows whose first largest entry stands at the label; NaN counts as largest, as in NumPy."""
     count = 0
@@ -35,105 +30,107 @@ def _correct(arena, offset, rows, columns, labels):
     return count
 
 
-@kernel
-def next_stop(start, rows, batch_size):
-    """Return where the batch that begins at ``start`` ends; a last batch of one row joins the one before it."""
+@part
+def _stop(start, rows, batch_size, joins):
+    """Return where the batch that begins at ``start`` ends; a last batch of one row may join the one before it."""
     stop = min(start + batch_size, rows)
-    return rows if rows - stop == 1 else stop
+    return rows if joins and rows - stop == 1 else stop
+
+
+@part
+def _weight(line, stats, labels, rows):
+    """Return what the mean loss of a batch divides by."""
+    if line[MEAN] < 0:
+        return float(rows)
+    total = 0.0
+    for i in range(rows):
+        total += stats[line[MEAN] + labels[i]]
+    return total
+
+
+@part
+def _gather_targets(y, targets, order, start, rows, columns, labels, batch_targets):
+    for i in range(rows):
+        if y.size:
+            labels[i] = y[order[start + i]]
+        elif targets.size:
+            for j in range(columns):
+                batch_targets[i * columns + j] = targets[order[start + i] * columns + j]
 
 
 @kernel
-def play_epoch(
-    forward, loss, backward, update, arena, stats, counts,
-    x, y, targets, order, batch_size, labels, batch_targets, losses, weights, correct,
+def play(
+    lines, entries, arena, stats, counts, source, y, targets, order, batch_size, joins,
+    labels, batch_targets, rates, losses, weights, correct, output, out,
 ):  # fmt: skip
-    """Train on all batches of one epoch.
+    """Play a range of a program over rows of data, batch by batch: train, evaluate or predict.
 
     Parameters
     ----------
-    forward, loss, backward, update : ndarray of int64, shape (lines, fields)
-        The four ranges of the training program; ``loss`` is two lines, forward and backward.
+    lines : ndarray of int64, shape (lines, fields)
+        The training range, which ends with the updates, or the evaluation range, with or without its loss.
+    entries : ndarray of int64, shape (codes,)
+        Addresses of the kernels.
     arena : ndarray of float32 or float64, shape (A,)
     stats : ndarray of float64, shape (S,)
     counts : ndarray of int64, shape (K,)
         Entry 0 counts the updates made.
-    x : ndarray of numbers, shape (N, C)
+    source : ndarray of int64, shape (5,)
+        Address, shape and strides of x, (N, C).
     y : ndarray of int64, shape (N,)
         Class indices, or empty.
-    targets : ndarray of the dtype of arena, shape (N, O)
+    targets : ndarray of the dtype of arena, shape (N * O,)
         Targets of a regression, or empty.
-    order : ndarray of int64, shape (N,)
+    order : ndarray of int64, shape (M,)
+        Rows in the order of play.
     batch_size : int
+    joins : bool
+        Whether a last batch of a single row joins the one before it.
     labels, batch_targets : ndarray
         Room for one batch of y and of targets.
+    rates : ndarray of float64, shape (steps,)
+        Learning rate of every step; empty for the one that the program holds.
     losses, weights, correct : ndarray of float64, shape (steps,)
-        Outputs: mean loss, what it divides by, and rows right, of every step.
+        Outputs: mean loss, what it divides by, and rows right, of every batch.
+    output : int
+        Where the network's output begins in the arena.
+    out : ndarray of the dtype of arena, shape (M, O)
+        Output of the network; may have no rows.
 
     Returns
     -------
     int
-        Number of the first step whose loss was not finite, counted from 0; -1 if there was none. That step
-        updates nothing.
+        Number of the first training step whose loss was not finite, counted from 0; -1 if there was none. That
+        step updates nothing.
     """
-    start, step, line = 0, 0, loss[0]
+    x, columns, trains = foreign(source), out.shape[1], lines[lines.shape[0] - 1, 0] >= SGD_UPDATE
+    start, step = 0, 0
     while start < order.size:
-        stop = next_stop(start, order.size, batch_size)
+        stop = _stop(start, order.size, batch_size, joins)
         rows = stop - start
-        _gather(x, order, start, rows, arena, forward[0, X])
-        for i in range(rows):
-            if y.size:
-                labels[i] = y[order[start + i]]
+        call(entries[GATHER], x, order, start, rows, vector(arena, lines[0, X], rows * x.shape[1]))
+        _gather_targets(y, targets, order, start, rows, columns, labels, batch_targets)
+        for i in range(lines.shape[0]):
+            line = lines[i]
+            if line[0] < CE_FORWARD:
+                play_line(line, entries, arena, stats, counts, rows)
+            elif line[0] >= SGD_UPDATE:
+                if rates.size:
+                    stats[line[SCALARS]] = rates[step]
+                play_update(line, entries, arena, stats, counts)
             else:
-                batch_targets[i] = targets[order[start + i]]
-        for i in range(forward.shape[0]):
-            forward_line(forward[i], arena, stats, counts, rows)
-        losses[step] = loss_of_batch(line, arena, stats, labels, batch_targets, rows)
-        weights[step] = rows
-        if y.size:
-            correct[step] = _correct(arena, line[X], rows, line[OUTPUTS], labels)
-            if line[MEAN] >= 0:
-                weights[step] = 0.0
-                for i in range(rows):
-                    weights[step] += stats[line[MEAN] + labels[i]]
-        if not math.isfinite(losses[step]):
-            return step
-        loss_gradient(loss[1], arena, stats, labels, batch_targets, rows)
-        for i in range(backward.shape[0]):
-            backward_line(backward[i], arena, stats, rows)
-        for i in range(update.shape[0]):
-            update_span(update[i], arena, stats, counts)
-        counts[0] += 1
+                value = play_loss(line, entries, arena, stats, labels, batch_targets, rows)
+                if line[DX] < 0:
+                    losses[step], weights[step] = value, _weight(line, stats, labels, rows)
+                    if y.size:
+                        correct[step] = _correct(arena, output, rows, columns, labels)
+                    if trains and not math.isfinite(value):
+                        return step
+        if out.shape[0]:
+            result = matrix(arena, output, rows, columns)
+            for i in range(rows):
+                for j in range(columns):
+                    out[start + i, j] = result[i, j]
+        counts[0] += 1 if trains else 0
         start, step = stop, step + 1
     return -1
-
-
-@kernel
-def play_forward(forward, arena, stats, counts, x, block, out):
-    """Write the network's output in evaluation mode, in blocks of rows.
-
-    Parameters
-    ----------
-    forward : ndarray of int64, shape (lines, fields)
-        The evaluation program.
-    arena, stats, counts : ndarray
-        As in :func:`play_epoch`.
-    x : ndarray of numbers, shape (N, C)
-    block : int
-        Rows of a block.
-    out : ndarray of the dtype of arena, shape (N, K)
-        Output.
-    """
-    last = forward[forward.shape[0] - 1]
-    columns = last[OUTPUTS]
-    for start in range(0, x.shape[0], block):
-        rows = min(block, x.shape[0] - start)
-        for i in range(rows):
-            source, at = x[start + i], forward[0, X] + i * x.shape[1]
-            for j in range(source.size):
-                arena[at + j] = source[j]
-        for i in range(forward.shape[0]):
-            forward_line(forward[i], arena, stats, counts, rows)
-        result = matrix(arena, last[Y], rows, columns)
-        for i in range(rows):
-            for j in range(columns):
-                out[start + i, j] = result[i, j]

@@ -1,7 +1,7 @@
 """The instruction set: what a program's table says, and how to read it."""
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, auto
 
 import numpy as np
 
@@ -9,25 +9,29 @@ import numpy as np
 class Code(IntEnum):
     """Operations of the executor, the numbers of its table."""
 
-    DENSE_FORWARD = 0
-    DENSE_BACKWARD = 1
-    BATCH_NORM_FORWARD = 2
-    BATCH_NORM_BACKWARD = 3
-    BATCH_NORM_RELU_FORWARD = 4
-    BATCH_NORM_RELU_BACKWARD = 5
-    BATCH_NORM_INFERENCE = 6
-    RELU_FORWARD = 7
-    RELU_BACKWARD = 8
-    SIGMOID_FORWARD = 9
-    SIGMOID_BACKWARD = 10
-    TANH_FORWARD = 11
-    TANH_BACKWARD = 12
-    SOFTMAX_CROSS_ENTROPY_FORWARD = 13
-    SOFTMAX_CROSS_ENTROPY_BACKWARD = 14
-    SQUARED_ERROR_FORWARD = 15
-    SQUARED_ERROR_BACKWARD = 16
-    SGD_UPDATE = 17
-    ADAM_UPDATE = 18
+    GATHER = 0
+    DENSE_FORWARD = auto()
+    DENSE_FORWARD_BLAS = auto()  # right behind the other: the executor picks one of the two by size
+    DENSE_BACKWARD = auto()
+    DENSE_BACKWARD_BLAS = auto()
+    BATCH_NORM_FORWARD = auto()
+    BATCH_NORM_BACKWARD = auto()
+    BATCH_NORM_RELU_FORWARD = auto()
+    BATCH_NORM_RELU_BACKWARD = auto()
+    BATCH_NORM_INFERENCE = auto()
+    UPDATE_RUNNING_STATS = auto()
+    RELU_FORWARD = auto()
+    RELU_BACKWARD = auto()
+    SIGMOID_FORWARD = auto()
+    SIGMOID_BACKWARD = auto()
+    TANH_FORWARD = auto()
+    TANH_BACKWARD = auto()
+    SOFTMAX_CROSS_ENTROPY_FORWARD = auto()
+    SOFTMAX_CROSS_ENTROPY_BACKWARD = auto()
+    SQUARED_ERROR_FORWARD = auto()
+    SQUARED_ERROR_BACKWARD = auto()
+    SGD_UPDATE = auto()
+    ADAM_UPDATE = auto()
 
 
 # Columns of the table. The first group are offsets into the arena of the model's dtype, the second into the

@@ -6,15 +6,19 @@ import numpy as np
 
 from minibn.errors import DtypeError, ProgramError, ShapeError
 from minibn.functional import checks
+from minibn.kernels.cpu.views import describe_array
 from minibn.nn.losses import SoftmaxCrossEntropy
 from minibn.nn.sequential import EVALUATION_BLOCK
 from minibn.program.describe import describe
+from minibn.program.entries import set_gather, table_of_kernels, used_codes
 from minibn.program.instructions import table
+
+_READABLE = {np.dtype(code) for code in ("?", "b", "B", "h", "H", "i", "I", "l", "L", "f", "d")}
 
 
 @dataclass(frozen=True, eq=False)
 class EpochResult:
-    """What one epoch reports.
+    """What one epoch of training, or one evaluation, reports.
 
     Attributes
     ----------
@@ -23,13 +27,14 @@ class EpochResult:
     correct : ndarray of float64, shape (steps,), or None
         Rows classified right; None for a regression.
     failed_step : int or None
-        First step, counted from 0, whose loss was not finite; nothing was updated from there on.
+        First step of training, counted from 0, whose loss was not finite; nothing was updated from there on.
     """
 
     losses: np.ndarray
     weights: np.ndarray
     correct: np.ndarray | None
     failed_step: int | None
+    rows: int
 
     @property
     def mean_loss(self):
@@ -38,6 +43,11 @@ class EpochResult:
         for loss, share in zip(self.losses.tolist(), self.weights.tolist(), strict=True):
             total, weight = total + loss * share, weight + share
         return total / weight
+
+    @property
+    def accuracy(self):
+        """Share of rows classified right; None for a regression."""
+        return None if self.correct is None else float(self.correct.sum() / self.rows)
 
 
 class Program:
@@ -59,18 +69,23 @@ class Program:
         self.arena, self.stats, self.counts = (
             part.allocate() for part in (lines.arena, lines.stats, lines.counts)
         )
-        self._training = [table(part) for part in (lines.forward, lines.loss, lines.backward, lines.update)]
-        self._evaluation = table(lines.evaluation)
+        self._training = table(lines.training)
+        self._prediction, self._evaluation = (
+            table(part) for part in (lines.evaluation, lines.evaluation + lines.evaluation_loss)
+        )
+        self._entries, self._readers = None, {}
         self._classifies = isinstance(loss, SoftmaxCrossEntropy)
-        self._room = np.empty(max_batch, np.int64)
-        self._target_room = np.empty((max_batch, model.out_features), self.arena.dtype)
+        room = max(max_batch, EVALUATION_BLOCK)
+        self._room = np.empty(room, np.int64), np.empty(room * model.out_features, self.arena.dtype)
+        self._no_labels = np.empty(0, np.int64), self.arena[:0]
         self._move_in()
 
     def _move_in(self):
         """Copy the model's and the optimizer's state into the arenas and leave views of them behind."""
         self._owned = []
-        for name, tensor in self.model.parameters().items():
-            view = self.lines.parameters[name].view(self.arena)
+        tensors = self.model.parameters()
+        for name, span in self.lines.parameters.items():
+            tensor, view = tensors[name], span.view(self.arena)
             view[...] = tensor.data
             tensor.data = view
             self._owned.append((name, tensor, view))
@@ -80,7 +95,10 @@ class Program:
             view[...] = self.optimizer.state[slot].get(name, 0.0)
             self.optimizer.state[slot][name] = view
         for tensor, span in self.lines.fixed:
-            span.view(self.arena)[...] = tensor.data
+            view = span.view(self.arena)
+            view[...] = tensor.data
+            tensor.data = view
+            self._owned.append((span.name, tensor, view))
         for layer, spans in self.lines.buffers:
             layer.move_buffers({name: span.view(self._home(name)) for name, span in spans.items()})
         if self.lines.class_weight is not None:
@@ -108,15 +126,17 @@ class Program:
                 )
 
     def _rows(self, x):
+        """Return x as a matrix that the compiled gather can read, without a copy wherever that is possible."""
         if x.ndim != 2 or x.shape[1] != self.model.in_features:
             raise ShapeError(
                 f"x must have shape (N, {self.model.in_features}), got {x.shape}; pass the features the network was built for"
             )
         if x.dtype.kind not in "iufb":
             raise DtypeError(f"x must hold numbers, got {x.dtype}; convert it to float32")
-        return x
+        plain = x.dtype in _READABLE and x.dtype.isnative and x.flags.aligned
+        return x if plain else x.astype(self.arena.dtype)
 
-    def run_epoch(self, x, y, order, batch_size=None):
+    def run_epoch(self, x, y, order, batch_size=None, learning_rates=None):
         """Train on one epoch inside one compiled call.
 
         Parameters
@@ -130,6 +150,8 @@ class Program:
         batch_size : int, optional
             At most ``max_batch``, and ``max_batch - 1`` where the last batch would be a single row, which joins
             the one before it. ``max_batch - 1`` where None.
+        learning_rates : ndarray of float64, shape (steps,), optional
+            One rate for every step, in place of the optimizer's.
 
         Returns
         -------
@@ -140,27 +162,52 @@ class Program:
         ProgramError, ShapeError, DtypeError, ArgumentError
         """
         self._check_owner()
-        x, order = self._rows(x), self._order(order, len(x))
+        x, order = self._rows(np.asarray(x)), self._order(order, len(x))
         batch_size = self._batch(len(order), batch_size)
-        return self._play(x, self._targets(y, len(x)), order, batch_size)
-
-    def warm(self, x, y):
-        """Compile or load the executor for data of these dtypes, without training."""
-        self._play(self._rows(x), self._targets(y[:2], 2), np.empty(0, np.int64), self.max_batch)
-        self.logits(x[:1])
-
-    def _play(self, x, targets, order, batch_size):
-        from minibn.program.executor import play_epoch
-
-        losses, weights, correct = np.zeros((3, -(-len(order) // batch_size)))
+        rates = self._rates(learning_rates, _steps(len(order), batch_size))
         self._set_scalars()
         before = self.counts.copy()
-        failed = play_epoch(*self._training, self.arena, self.stats, self.counts, x, *targets, order, batch_size,
-                            self._room, self._target_room, losses, weights, correct)  # fmt: skip
+        targets = self._targets(y, len(x))
+        result = self._play(self._training, x, targets, order, batch_size, True, rates, self.lines.output)
         self._report_counts(before)
-        played = int(self.counts[0] - before[0]) + (failed >= 0)
-        correct = correct[:played] if self._classifies else None
-        return EpochResult(losses[:played], weights[:played], correct, None if failed < 0 else int(failed))
+        return result
+
+    def warm(self, x, y):
+        """Compile or load what training on data of these dtypes needs, without training."""
+        none, x = np.empty(0, np.int64), self._rows(np.asarray(x))
+        self._play(self._training, x, self._targets(y[:2], 2), none, 1, True, np.empty(0), self.lines.output)
+
+    def _rates(self, rates, steps):
+        rates = np.empty(0) if rates is None else np.ascontiguousarray(rates, np.float64)
+        if rates.size and rates.shape != (steps,):
+            raise ShapeError(f"learning_rates must have shape ({steps},), got {rates.shape}; pass one per step")
+        return rates
+
+    def _kernels(self, x):
+        """Return the table of addresses, with that of the gather for data like x."""
+        if self._entries is None:
+            lines = self.lines.training + self.lines.evaluation + self.lines.evaluation_loss
+            codes = used_codes(lines, max(self.max_batch, EVALUATION_BLOCK))
+            self._entries = table_of_kernels(codes, self.arena.dtype)
+        kind = x.dtype, x.flags.c_contiguous
+        if kind not in self._readers:
+            self._readers[kind] = self._entries.copy()
+            set_gather(self._readers[kind], x, self.arena.dtype)
+        return self._readers[kind]
+
+    def _play(self, lines, x, targets, order, batch_size, joins, rates, output, out=None):
+        from minibn.program.executor import play
+
+        losses, weights, correct = np.zeros((3, -(-len(order) // batch_size)))
+        out = np.empty((0, self.model.out_features), self.arena.dtype) if out is None else out
+        updates = int(self.counts[0])
+        failed = play(lines, self._kernels(x), self.arena, self.stats, self.counts, describe_array(x), *targets,
+                      order, batch_size, joins, *self._room, rates, losses, weights, correct, output.offset, out)  # fmt: skip
+        if lines is self._training:
+            played = int(self.counts[0]) - updates + (failed >= 0)
+            losses, weights, correct = losses[:played], weights[:played], correct[:played]
+        correct = correct if self._classifies else None
+        return EpochResult(losses, weights, correct, None if failed < 0 else int(failed), len(order))
 
     def _order(self, order, rows):
         order = np.ascontiguousarray(order, np.int64)
@@ -179,15 +226,13 @@ class Program:
 
     def _targets(self, y, rows):
         if self._classifies:
-            return checks.labels("y", np.asarray(y), rows, self.model.out_features), np.empty(
-                (0, 0), self.arena.dtype
-            )
+            return checks.labels("y", np.asarray(y), rows, self.model.out_features), self.arena[:0]
         targets = np.ascontiguousarray(y, self.arena.dtype).reshape(rows, -1)
         if targets.shape[1] != self.model.out_features:
             raise ShapeError(
                 f"target must have shape (N, {self.model.out_features}), got {np.shape(y)}; give one value per output"
             )
-        return np.empty(0, np.int64), targets
+        return np.empty(0, np.int64), targets.reshape(-1)
 
     def _report_counts(self, before):
         self.optimizer.steps = int(self.counts[0])
@@ -195,21 +240,33 @@ class Program:
             at = spans["counter"].offset + 1
             layer.report_skipped(int(self.counts[at] - before[at]))
 
-    def logits(self, x):
-        """Return the network's output in evaluation mode, ndarray of the model's dtype, shape (N, K)."""
-        from minibn.program.executor import play_forward
-
+    def _evaluated(self, lines, x, targets, out=None):
         self._check_owner()
         x = self._rows(np.asarray(x))
+        order = np.arange(len(x))
+        output = self.lines.evaluated
+        return self._play(lines, x, targets, order, EVALUATION_BLOCK, False, np.empty(0), output, out)
+
+    def logits(self, x):
+        """Return the network's output in evaluation mode, ndarray of the model's dtype, shape (N, K)."""
         out = np.empty((len(x), self.model.out_features), self.arena.dtype)
-        play_forward(self._evaluation, self.arena, self.stats, self.counts, x, EVALUATION_BLOCK, out)
+        self._evaluated(self._prediction, x, self._no_labels, out)
         return out
 
     def evaluate(self, x, y):
-        """Return mean loss and accuracy in evaluation mode; the accuracy is None for a regression."""
-        logits = self.logits(x)
-        correct = self.loss.correct(logits, y)
-        return self.loss(logits, y).item(), None if correct is None else correct / len(y)
+        """Return loss and rows right of every block of rows, in evaluation mode.
+
+        Parameters
+        ----------
+        x : ndarray of numbers, shape (N, C)
+        y : ndarray, shape (N,)
+            Class indices; targets for a squared error.
+
+        Returns
+        -------
+        EpochResult
+        """
+        return self._evaluated(self._evaluation, x, self._targets(y, len(x)))
 
     def predict(self, x):
         """Return the index of the most probable class of each row, shape (N,)."""
@@ -217,3 +274,8 @@ class Program:
 
     def __str__(self):
         return describe(self)
+
+
+def _steps(rows, batch_size):
+    """Return the number of training batches; a last one of a single row joins the one before it."""
+    return -(-rows // batch_size) - (rows > batch_size and rows % batch_size == 1)

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from minibn.errors import ArgumentError, ProgramError
+from minibn.nn.sequential import EVALUATION_BLOCK
 from minibn.program import EpochResult, capture
 from minibn.train.batches import batch_bounds
 from minibn.train.step import rehearse, step
@@ -33,14 +34,25 @@ class EagerEngine:
         correct = None if results[0].correct is None else np.array([r.correct for r in results])
         failed = None if results[-1].finite else len(results) - 1
         return EpochResult(
-            np.array([r.loss for r in results]), np.array([r.weight for r in results]), correct, failed
+            np.array([r.loss for r in results]),
+            np.array([r.weight for r in results]),
+            correct,
+            failed,
+            len(order),
         )
 
     def evaluate(self, x, y):
-        """Return mean loss and accuracy in evaluation mode; the accuracy is None for a regression."""
-        logits = self.model.logits(x)
-        correct = self.loss.correct(logits, y)
-        return self.loss(logits, y).item(), None if correct is None else correct / len(y)
+        """Evaluate block by block; see :meth:`minibn.program.Program.evaluate`."""
+        blocks = [slice(i, i + EVALUATION_BLOCK) for i in range(0, len(x), EVALUATION_BLOCK)]
+        outputs = [self.model.logits(x[rows]) for rows in blocks]
+        correct = [self.loss.correct(output, y[rows]) for output, rows in zip(outputs, blocks, strict=True)]
+        return EpochResult(
+            np.array([self.loss(output, y[rows]).item() for output, rows in zip(outputs, blocks, strict=True)]),
+            np.array([self.loss.weight(y[rows]) for rows in blocks]),
+            None if correct[0] is None else np.array(correct),
+            None,
+            len(x),
+        )
 
 
 class ProgramEngine:

@@ -209,12 +209,15 @@ class _Run:
         if result.failed_step is not None:
             low, high = batch_bounds(len(order), self.batch_size)[result.failed_step]
             raise self._failure(epoch, result.failed_step + 1, order[low:high])
-        loss_eval, _ = self._engine.evaluate(self.x, self.y)
+        loss_eval = self._engine.evaluate(self.x, self.y).mean_loss
         if not math.isfinite(loss_eval):
             raise self._failure(epoch, len(result.losses), order)
-        val = (None, None) if self.validation is None else self._engine.evaluate(*self.validation)
-        accuracy = None if result.correct is None else float(result.correct.sum() / len(order))
-        return EpochRecord(epoch, result.mean_loss, accuracy, loss_eval, *val, time.perf_counter() - start)
+        val = (None, None)
+        if self.validation is not None:
+            held = self._engine.evaluate(*self.validation)
+            val = held.mean_loss, held.accuracy
+        seconds = time.perf_counter() - start
+        return EpochRecord(epoch, result.mean_loss, result.accuracy, loss_eval, *val, seconds)
 
     def _failure(self, epoch, number, rows):
         return NonFiniteLossError(epoch, number, first_non_finite(self.model, self.x[rows]), self.history)

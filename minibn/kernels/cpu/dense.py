@@ -1,54 +1,53 @@
 """The dense layer y = x W + b, with W of shape (in, out).
 
-Small products are compiled loops, because a call into BLAS costs more than they do; large ones reach BLAS.
+Products are cut into tiles that stay in registers while they are summed, and are not cut to fit the caches: for
+large layers there is :mod:`minibn.kernels.cpu.dense_blas`.
 """
 
-import numpy as np
-
-from minibn.kernels.compile import kernel
-
-_BLAS_FROM = 512  # multiply-adds from which np.dot was measured to be faster than these loops
-
-
-@kernel
-def _product(a, b, out):
-    """Write a @ b, row by row."""
-    for i in range(a.shape[0]):
-        out_row, a_row = out[i], a[i]
-        for j in range(out_row.size):
-            out_row[j] = 0
-        for k in range(a_row.size):
-            factor, b_row = a_row[k], b[k]
-            for j in range(out_row.size):
-                out_row[j] += factor * b_row[j]
+from minibn.kernels.compile import kernel, part
+from minibn.kernels.cpu.scratch import PANEL, panel_like, scratch_like
+from minibn.kernels.cpu.tile import ROWS, WIDTH, tile
+from minibn.kernels.cpu.views import optional
 
 
-@kernel
-def _product_left_transposed(a, b, out):
-    """Write a.T @ b as a sum of outer products."""
-    for k in range(out.shape[0]):
-        out_row = out[k]
-        for j in range(out_row.size):
-            out_row[j] = 0
-    for i in range(a.shape[0]):
-        a_row, b_row = a[i], b[i]
-        for k in range(a_row.size):
-            factor, out_row = a_row[k], out[k]
-            for j in range(out_row.size):
-                out_row[j] += factor * b_row[j]
+@part
+def _product(a, row_step, depth_step, b, base, out, depth):
+    """Write base + a b, where a may lie transposed in memory, b is flat, and ``base`` is one row or empty."""
+    rows, columns = out.shape
+    flat_a, flat_out, wide = a.reshape(a.size), out.reshape(out.size), WIDTH // out.itemsize
+    for j in range(0, columns, wide):
+        for i in range(0, rows, ROWS):
+            tile(flat_a, i * row_step, row_step, depth_step, b, j, columns, depth, base, j, 0,
+                 flat_out, i * columns + j, columns, min(ROWS, rows - i), min(wide, columns - j))  # fmt: skip
 
 
-@kernel
-def _product_right_transposed(a, b, out):
-    """Write a @ b.T as dot products of rows."""
-    for i in range(a.shape[0]):
-        out_row, a_row = out[i], a[i]
-        for k in range(b.shape[0]):
-            b_row = b[k]
-            total = a_row[0] * b_row[0]
-            for j in range(1, a_row.size):
-                total += a_row[j] * b_row[j]
-            out_row[k] = total
+@part
+def _product_turned(a, b, out):
+    """Write a b.T for a flat a, copying b panel by panel, so that its columns become rows."""
+    rows, columns = out.shape
+    depth, flat_out, wide = b.shape[1], out.reshape(out.size), WIDTH // out.itemsize
+    panel = panel_like(out)
+    for j in range(0, columns, wide):
+        width = min(wide, columns - j)
+        for start in range(0, depth, PANEL):
+            terms = min(PANEL, depth - start)
+            for t in range(width):
+                for k in range(terms):
+                    panel[k * wide + t] = b[j + t, start + k]
+            base = flat_out if start else flat_out[:0]
+            for i in range(0, rows, ROWS):
+                at = i * columns + j
+                tile(a, i * depth + start, depth, 1, panel, 0, wide, terms, base, at, columns,
+                     flat_out, at, columns, min(ROWS, rows - i), width)  # fmt: skip
+
+
+@part
+def _column_sums(a, rows, sums):
+    """Write the sum of each column of a flat a: a product with a row of ones."""
+    one, columns, wide = scratch_like(a), sums.size, WIDTH // sums.itemsize
+    one[0] = 1
+    for j in range(0, columns, wide):
+        tile(one, 0, 0, 0, a, j, columns, rows, a[:0], 0, 0, sums, j, 0, 1, min(wide, columns - j))
 
 
 @kernel
@@ -61,18 +60,12 @@ def dense_forward(x, weight, bias, y):
         C-contiguous. Nothing is checked.
     weight : ndarray of the dtype of x, shape (I, O)
     bias : ndarray of the dtype of x, shape (O,), or None
+        None or empty for no bias.
     y : ndarray of the dtype of x, shape (N, O)
         Output.
     """
-    if x.size * y.shape[1] < _BLAS_FROM:
-        _product(x, weight, y)
-    else:
-        np.dot(x, weight, y)
-    if bias is not None:
-        for i in range(y.shape[0]):
-            y_row = y[i]
-            for j in range(y_row.size):
-                y_row[j] += bias[j]
+    flat_weight = weight.reshape(weight.size)
+    _product(x, x.shape[1], 1, flat_weight, optional(bias, flat_weight), y, x.shape[1])
 
 
 @kernel
@@ -87,26 +80,15 @@ def dense_backward(dy, x, weight, dx, dweight, dbias):
         The input of the forward pass. C-contiguous. Nothing is checked.
     weight : ndarray of the dtype of x, shape (I, O)
     dx : ndarray of the dtype of x, shape (N, I), or None
-        Output; None where the gradient of the input is not needed.
+        Output; None or empty where the gradient of the input is not needed.
     dweight : ndarray of the dtype of x, shape (I, O)
         Output.
     dbias : ndarray of the dtype of x, shape (O,), or None
-        Output.
+        Output; None or empty where there is no bias.
     """
-    small = x.size * dy.shape[1] < _BLAS_FROM
-    if small:
-        _product_left_transposed(x, dy, dweight)
-    else:
-        np.dot(x.T, dy, dweight)
-    if dx is not None:
-        if small:
-            _product_right_transposed(dy, weight, dx)
-        else:
-            np.dot(dy, weight.T, dx)
-    if dbias is not None:
-        for j in range(dbias.size):
-            dbias[j] = 0
-        for i in range(dy.shape[0]):
-            dy_row = dy[i]
-            for j in range(dbias.size):
-                dbias[j] += dy_row[j]
+    upstream = dy.reshape(dy.size)
+    _product(x, 1, x.shape[1], upstream, upstream[:0], dweight, x.shape[0])
+    if dx is not None and dx.size:
+        _product_turned(upstream, weight, dx)
+    if dbias is not None and dbias.size:
+        _column_sums(upstream, dy.shape[0], dbias)

@@ -4,14 +4,17 @@ import math
 
 import numpy as np
 
-from minibn.kernels.compile import kernel
+from minibn.kernels.compile import kernel, part
 from minibn.kernels.cpu.maths import decay
+from minibn.kernels.cpu.views import optional
+
+_EVEN = np.empty(0)
 
 
-@kernel
+@part
 def _total_weight(labels, class_weight):
     """Return the sum of the rows' weights: what the mean divides by."""
-    if class_weight is None:
+    if class_weight.size == 0:
         return np.float64(labels.size)
     total = 0.0
     for i in range(labels.size):
@@ -19,11 +22,9 @@ def _total_weight(labels, class_weight):
     return total
 
 
-@kernel
+@part
 def _weight(label, class_weight):
-    if class_weight is None:
-        return 1.0
-    return class_weight[label]
+    return class_weight[label] if class_weight.size else 1.0
 
 
 @kernel
@@ -37,7 +38,7 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
     labels : ndarray of int64, shape (N,)
         Class indices in [0, K).
     class_weight : ndarray of float64, shape (K,), or None
-        Weight of each class; the mean divides by the sum of the rows' weights.
+        None or empty for equal weights. Weight of each class; the mean divides by the sum of the rows' weights.
     probabilities : ndarray of the dtype of logits, shape (N, K)
         Output.
 
@@ -50,7 +51,7 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
     -----
     Bishop 2006, Pattern Recognition and Machine Learning, equations 4.104 and 4.108.
     """
-    loss = 0.0
+    weights, loss = optional(class_weight, _EVEN), 0.0
     for i in range(logits.shape[0]):
         row, out = logits[i], probabilities[i]
         highest = row[0]
@@ -66,8 +67,8 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
         for k in range(row.size):
             out[k] = out[k] / total
         margin = np.float64(highest) - np.float64(row[labels[i]])
-        loss += _weight(labels[i], class_weight) * (math.log(total) + margin)
-    return loss / _total_weight(labels, class_weight)
+        loss += _weight(labels[i], weights) * (math.log(total) + margin)
+    return loss / _total_weight(labels, weights)
 
 
 @kernel
@@ -87,10 +88,11 @@ def softmax_cross_entropy_backward(probabilities, labels, class_weight, dlogits)
     -----
     Bishop 2006, equation 4.109.
     """
-    total = _total_weight(labels, class_weight)
+    weights = optional(class_weight, _EVEN)
+    total = _total_weight(labels, weights)
     for i in range(probabilities.shape[0]):
         row, out = probabilities[i], dlogits[i]
-        factor = _weight(labels[i], class_weight) / total
+        factor = _weight(labels[i], weights) / total
         for k in range(row.size):
             out[k] = row[k] * factor
         out[labels[i]] = (np.float64(row[labels[i]]) - 1.0) * factor

@@ -3,6 +3,7 @@
 import math
 
 from minibn.kernels.compile import kernel
+from minibn.kernels.cpu.views import optional
 
 
 @kernel
@@ -19,7 +20,7 @@ def sgd_update_inplace(param, grad, velocity, learning_rate, momentum, nesterov,
         Changed in place. C-contiguous. Nothing is checked.
     grad : ndarray of the dtype and shape of param
     velocity : ndarray of the dtype and shape of param, or None
-        Changed in place; zeros before the first step.
+        None or empty for none. Changed in place; zeros before the first step.
     learning_rate, momentum : float
     nesterov : bool
     weight_decay : float
@@ -32,11 +33,12 @@ def sgd_update_inplace(param, grad, velocity, learning_rate, momentum, nesterov,
     """
     p, g, dtype = param.reshape(param.size), grad.reshape(grad.size), param.dtype.type
     rate, decay, keep = dtype(learning_rate), dtype(weight_decay), dtype(momentum)
-    if velocity is None:
+    v = optional(velocity, g)
+    if v.size == 0:
         for i in range(p.size):
             p[i] -= rate * (g[i] + decay * p[i])
     else:
-        v = velocity.reshape(velocity.size)
+        v = v.reshape(v.size)
         own = dtype(1) if nesterov else dtype(0)
         along = keep if nesterov else dtype(1)
         for i in range(p.size):

@@ -3,6 +3,7 @@
 The arena outlives the call that plays the program, so a view needs no share in its memory.
 """
 
+import numpy as np
 from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
@@ -17,6 +18,23 @@ def vector(arena, offset, size):
 def matrix(arena, offset, rows, columns):
     """Return a stretch of an arena as an array of shape (rows, columns)."""
     return arena[offset : offset + rows * columns].reshape(rows, columns)
+
+
+def optional(array, like):
+    """Return an array that a caller may leave out: an empty one, of the kind of ``like``, in place of None."""
+    return like[:0] if array is None else array
+
+
+def foreign(source):
+    """Return the array that :func:`describe_array` described, with entries of a type the caller need not know."""
+    return source
+
+
+def describe_array(array):
+    """Return address, shape and strides of a matrix, for :func:`foreign`; without the compiler, the matrix."""
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return array
+    return np.array([array.ctypes.data, *array.shape, *array.strides], np.int64)
 
 
 @intrinsic
@@ -43,7 +61,33 @@ def _borrowed(typing_context, arena, offset, shape):
     return signature, codegen
 
 
+@intrinsic
+def _foreign(typing_context, source):
+    """Return a matrix from its address, shape and strides, owned by nobody."""
+    result = types.Array(types.uint8, 2, "A")
+
+    def codegen(context, builder, signature, arguments):
+        table = make_array(signature.args[0])(context, builder, arguments[0]).data
+        where, *extents = (builder.load(builder.gep(table, [context.get_constant(types.intp, i)])) for i in range(5))
+        array = make_array(result)(context, builder)
+        data = builder.inttoptr(where, array.data.type)
+        populate_array(array, data, extents[:2], extents[2:], context.get_constant(types.intp, 1), None)
+        return array._getvalue()
+
+    return result(source), codegen
+
+
 if not config.DISABLE_JIT:  # type: ignore[attr-defined]
+
+    @overload(optional, inline="always")
+    def _optional(array, like):
+        if isinstance(array, types.NoneType):
+            return lambda array, like: like[:0]
+        return lambda array, like: array
+
+    @overload(foreign, inline="always")
+    def _foreign_array(source):
+        return lambda source: _foreign(source)
 
     @overload(vector, inline="always")
     def _vector(arena, offset, size):
