@@ -37,6 +37,50 @@ def test_kernel_leaves_inputs_as_they_were(case, shape, dtype):
             np.testing.assert_array_equal(value, original, strict=True)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_dense_by_blas_equals_oracle(dtype):
+    from minibn.kernels.cpu.dense_blas import dense_backward_blas, dense_forward_blas
+
+    rng = np.random.default_rng(0)
+    x, weight, bias, dy = (rng.standard_normal(s).astype(dtype) for s in ((7, 5), (5, 3), 3, (7, 3)))
+    y, dx, dweight, dbias = (np.full_like(a, np.nan) for a in (dy, x, weight, bias))
+    dense_forward_blas(x, weight, bias, y)
+    dense_backward_blas(dy, x, weight, dx, dweight, dbias)
+    results = y, dx, dweight, dbias
+    expected = oracles.dense_forward(x, weight, bias), *oracles.dense_backward(dy, x, weight)
+    assert_close(
+        results, [np.asarray(e[0] if isinstance(e, tuple) else e) for e in expected], TOLERANCE[dtype]
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (8, 16, 16), (9, 300, 17), (600, 3, 33), (17, 40, 520)])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_dense_tiles_with_ragged_edges(shape, dtype):
+    skip_large_without_jit(shape)
+    rows, inputs, outputs = shape
+    rng = np.random.default_rng(0)
+    sizes = (rows, inputs), (inputs, outputs), outputs, (rows, outputs)
+    x, weight, bias, dy = (rng.standard_normal(size).astype(dtype) for size in sizes)
+    y, dx, dweight, dbias = (np.full_like(a, np.nan) for a in (dy, x, weight, bias))
+    kernels.dense_forward(x, weight, bias, y)
+    kernels.dense_backward(dy, x, weight, dx, dweight, dbias)
+    wide = [a.astype(np.float64) for a in (x, weight, bias, dy)]
+    expected = wide[0] @ wide[1] + wide[2], wide[3] @ wide[1].T, wide[0].T @ wide[3], wide[3].sum(axis=0)
+    for result, value in zip((y, dx, dweight, dbias), expected, strict=True):
+        assert np.abs(result - value).max() <= TOLERANCE[dtype] * max(np.abs(value).max(), 1.0)
+
+
+def test_dense_rows_do_not_depend_on_the_batch():
+    """Every entry is one sum in one order, however the product is cut into tiles."""
+    rng = np.random.default_rng(0)
+    x, weight, bias = (rng.standard_normal(s).astype(np.float32) for s in ((29, 20), (20, 19), 19))
+    whole, alone = np.empty((29, 19), np.float32), np.empty((1, 19), np.float32)
+    kernels.dense_forward(x, weight, bias, whole)
+    for i in range(29):
+        kernels.dense_forward(x[i : i + 1], weight, bias, alone)
+        np.testing.assert_array_equal(alone[0], whole[i])
+
+
 # batch norm, straight to the kernel
 
 

@@ -4,10 +4,11 @@ import numpy as np
 
 from minibn import kernels
 from minibn.functional import checks
+from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas
 
 
 def _large(x, weight):
-    return x.shape[0] * weight.size >= kernels.BLAS_FROM
+    return x.shape[0] * weight.size >= BLAS_FROM
 
 
 def dense_forward(x, weight, bias=None):
@@ -32,7 +33,7 @@ def dense_forward(x, weight, bias=None):
     if bias is not None:
         bias = checks.floats("bias", bias, (weight.shape[1],), x.dtype)
     y = np.empty((x.shape[0], weight.shape[1]), x.dtype)
-    play = kernels.dense_forward_blas if _large(x, weight) else kernels.dense_forward
+    play = dense_forward_blas if _large(x, weight) else kernels.dense_forward
     play(x, weight, np.empty(0, x.dtype) if bias is None else bias, y)
     return y
 
@@ -64,7 +65,7 @@ def dense_backward(dy, x, weight, *, needs_dx=True, needs_dbias=True):
     # Empty arrays stand for what is not needed, so that one compiled version serves all cases.
     dx = np.empty_like(x if needs_dx else x[:0])
     dweight, dbias = np.empty_like(weight), np.empty(weight.shape[1] if needs_dbias else 0, x.dtype)
-    play = kernels.dense_backward_blas if _large(x, weight) else kernels.dense_backward
+    play = dense_backward_blas if _large(x, weight) else kernels.dense_backward
     play(dy, x, weight, dx, dweight, dbias)
     return dx if needs_dx else None, dweight, dbias if needs_dbias else None
 

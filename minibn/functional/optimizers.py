@@ -44,7 +44,9 @@ def sgd_update_inplace(
             "velocity must be an array for momentum or nesterov, got None; pass np.zeros_like(param)"
         )
     decay = checks.number("weight_decay", weight_decay, 0.0)
-    kernels.sgd_update_inplace(param, grad, rest[0] if rest else param[:0], rate, momentum, bool(nesterov), decay)
+    kernels.sgd_update_inplace(
+        param, grad, rest[0] if rest else param[:0], rate, momentum, bool(nesterov), decay
+    )
 
 
 def adam_update_inplace(

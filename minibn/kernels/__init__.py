@@ -17,7 +17,6 @@ from minibn.kernels.cpu.activations import (
 from minibn.kernels.cpu.batch_norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
 from minibn.kernels.cpu.batch_norm_relu import batch_norm_relu_backward, batch_norm_relu_forward
 from minibn.kernels.cpu.dense import dense_backward, dense_forward
-from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas
 from minibn.kernels.cpu.losses import (
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
@@ -28,7 +27,6 @@ from minibn.kernels.cpu.optimizers import adam_update_inplace, sgd_update_inplac
 from minibn.kernels.cpu.statistics import update_running_stats_inplace
 
 __all__ = [
-    "BLAS_FROM",
     "adam_update_inplace",
     "batch_norm_backward",
     "batch_norm_forward",
@@ -36,9 +34,7 @@ __all__ = [
     "batch_norm_relu_backward",
     "batch_norm_relu_forward",
     "dense_backward",
-    "dense_backward_blas",
     "dense_forward",
-    "dense_forward_blas",
     "on_compile",
     "relu_backward",
     "relu_forward",

@@ -182,4 +182,12 @@ def _fused(forward, backward):
             skip = True
         fused.append(line)
         fused_back.append(back)
-    return fused, [line for line in fused_back if line is not None]
+    return [part for line in fused for part in _with_tracking(line)], [b for b in fused_back if b is not None]
+
+
+def _with_tracking(line):
+    """Return a line, and for a batch norm of a batch the line that moves its running statistics."""
+    if "running_mean" not in line.operands:
+        return [line]
+    names = ("mean", "var", "running_mean", "running_var", "scalars", "counter", "outputs")
+    return [line, Instruction(Code.TRACK_STATISTICS, {n: line.operands[n] for n in names} | {"inputs": 2})]

@@ -66,8 +66,13 @@ def _frozen_batch_norm(emitter, node, output):
     backward = None
     if dx is not None:
         columns = shape["outputs"]
-        zero = {"running_mean": emitter.stats.add(f"{name} zero mean", (columns,)), "running_var": state["running_var"]}
-        backward = _inference(dy, dx, zero, shape | {"bias": emitter.arena.add(f"{name} zero beta", (columns,))})
+        zero = {
+            "running_mean": emitter.stats.add(f"{name} zero mean", (columns,)),
+            "running_var": state["running_var"],
+        }
+        backward = _inference(
+            dy, dx, zero, shape | {"bias": emitter.arena.add(f"{name} zero beta", (columns,))}
+        )
     emitter.layer(_inference(x, y, state, shape), backward, _inference(x_eval, y_eval, state, shape))
 
 

@@ -8,13 +8,18 @@ import math
 
 from minibn.kernels.compile import kernel, part
 from minibn.kernels.cpu.calls import call
+from minibn.kernels.cpu.dense_blas import BLAS_FROM
 from minibn.kernels.cpu.views import foreign, matrix, vector
-from minibn.program.instructions import Code
-from minibn.program.operations import DX, MEAN, SCALARS, X, play_line, play_loss, play_update
+from minibn.program.instructions import COLUMN, Code
+from minibn.program.operations import dispatch
 
-GATHER, CE_FORWARD, SGD_UPDATE = (
-    int(code) for code in (Code.GATHER, Code.SOFTMAX_CROSS_ENTROPY_FORWARD, Code.SGD_UPDATE)
+# Numba freezes plain integers into the machine code; enum members and dicts would be looked up.
+GATHER, CROSS_ENTROPY, SQUARED_ERROR, FIRST_UPDATE = (
+    int(code)
+    for code in (Code.GATHER, Code.SOFTMAX_CROSS_ENTROPY_FORWARD, Code.SQUARED_ERROR_FORWARD, Code.SGD_UPDATE)
 )
+LAST_DENSE = int(Code.DENSE_BACKWARD_BLAS)
+X, MEAN, SCALARS, INPUTS, OUTPUTS = (COLUMN[name] for name in ("x", "mean", "scalars", "inputs", "outputs"))
 
 
 @part
@@ -56,6 +61,13 @@ def _gather_targets(y, targets, order, start, rows, columns, labels, batch_targe
         elif targets.size:
             for j in range(columns):
                 batch_targets[i * columns + j] = targets[order[start + i] * columns + j]
+
+
+@part
+def _entry(entries, line, rows):
+    """Return the address of a line's kernel: that of BLAS stands behind that of a dense layer."""
+    large = line[0] <= LAST_DENSE and rows * line[INPUTS] * line[OUTPUTS] >= BLAS_FROM
+    return entries[line[0] + large]
 
 
 @kernel
@@ -103,7 +115,7 @@ def play(
         Number of the first training step whose loss was not finite, counted from 0; -1 if there was none. That
         step updates nothing.
     """
-    x, columns, trains = foreign(source), out.shape[1], lines[lines.shape[0] - 1, 0] >= SGD_UPDATE
+    x, columns, trains = foreign(source), out.shape[1], lines[lines.shape[0] - 1, 0] >= FIRST_UPDATE
     start, step = 0, 0
     while start < order.size:
         stop = _stop(start, order.size, batch_size, joins)
@@ -112,20 +124,16 @@ def play(
         _gather_targets(y, targets, order, start, rows, columns, labels, batch_targets)
         for i in range(lines.shape[0]):
             line = lines[i]
-            if line[0] < CE_FORWARD:
-                play_line(line, entries, arena, stats, counts, rows)
-            elif line[0] >= SGD_UPDATE:
-                if rates.size:
-                    stats[line[SCALARS]] = rates[step]
-                play_update(line, entries, arena, stats, counts)
-            else:
-                value = play_loss(line, entries, arena, stats, labels, batch_targets, rows)
-                if line[DX] < 0:
-                    losses[step], weights[step] = value, _weight(line, stats, labels, rows)
-                    if y.size:
-                        correct[step] = _correct(arena, output, rows, columns, labels)
-                    if trains and not math.isfinite(value):
-                        return step
+            if line[0] >= FIRST_UPDATE and rates.size:
+                stats[line[SCALARS]] = rates[step]
+            entry = _entry(entries, line, rows)
+            value = dispatch(entry, line, arena, stats, counts, labels, batch_targets, rows)
+            if line[0] == CROSS_ENTROPY or line[0] == SQUARED_ERROR:
+                losses[step], weights[step] = value, _weight(line, stats, labels, rows)
+                if y.size:
+                    correct[step] = _correct(arena, output, rows, columns, labels)
+                if trains and not math.isfinite(value):
+                    return step
         if out.shape[0]:
             result = matrix(arena, output, rows, columns)
             for i in range(rows):

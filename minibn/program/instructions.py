@@ -19,7 +19,7 @@ class Code(IntEnum):
     BATCH_NORM_RELU_FORWARD = auto()
     BATCH_NORM_RELU_BACKWARD = auto()
     BATCH_NORM_INFERENCE = auto()
-    UPDATE_RUNNING_STATS = auto()
+    TRACK_STATISTICS = auto()
     RELU_FORWARD = auto()
     RELU_BACKWARD = auto()
     SIGMOID_FORWARD = auto()
@@ -34,15 +34,18 @@ class Code(IntEnum):
     ADAM_UPDATE = auto()
 
 
-# Columns of the table. The first group are offsets into the arena of the model's dtype, the second into the
-# float64 arena, the third into the counters; the last two are plain numbers. -1 stands for "none".
-FIELDS = (
-    "x", "y", "dx", "dy", "weight", "bias", "dweight", "dbias",
-    "mean", "var", "running_mean", "running_var", "scalars",
-    "counter",
-    "inputs", "outputs",
-)  # fmt: skip
+# Columns of the table: offsets into the arena of the model's dtype, into the float64 arena and into the counters, then
+# plain numbers. -1 stands for "none".
+_FIELDS = {
+    "arena": ("x", "y", "dx", "dy", "weight", "bias", "dweight", "dbias"),
+    "stats": ("mean", "var", "running_mean", "running_var", "scalars"),
+    "counts": ("counter",),
+    "": ("inputs", "outputs"),
+}
+FIELDS = tuple(name for names in _FIELDS.values() for name in names)
 COLUMN = {name: 1 + position for position, name in enumerate(FIELDS)}
+MEMORY = {name: memory for memory, names in _FIELDS.items() for name in names}
+"""Which arena a column points into; empty for a plain number."""
 
 
 @dataclass(frozen=True)

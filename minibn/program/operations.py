@@ -1,147 +1,183 @@
-"""What each line of a program does: operands are looked up in the arenas, then a kernel is called by its address.
+"""What each line of a program does: which kernel it calls, and with which operands."""
 
-Nothing is checked and nothing is allocated here.
-"""
+import re
 
-import math
+import numpy as np
 
-from minibn.kernels import BLAS_FROM
-from minibn.kernels.compile import part
-from minibn.kernels.cpu.calls import call, call_float
-from minibn.kernels.cpu.views import matrix, vector
-from minibn.program.instructions import COLUMN, Code
-
-# Numba freezes plain integers into the machine code; enum members and dicts would be looked up.
-X, Y, DX, DY = (COLUMN[name] for name in ("x", "y", "dx", "dy"))
-WEIGHT, BIAS, DWEIGHT, DBIAS = (COLUMN[name] for name in ("weight", "bias", "dweight", "dbias"))
-MEAN, VAR, RUNNING_MEAN, RUNNING_VAR = (COLUMN[n] for n in ("mean", "var", "running_mean", "running_var"))
-SCALARS, COUNTER, INPUTS, OUTPUTS = (COLUMN[n] for n in ("scalars", "counter", "inputs", "outputs"))
-
-DENSE_FORWARD, DENSE_BACKWARD = int(Code.DENSE_FORWARD), int(Code.DENSE_BACKWARD)
-BN_FORWARD, BN_BACKWARD = int(Code.BATCH_NORM_FORWARD), int(Code.BATCH_NORM_BACKWARD)
-BN_RELU_FORWARD, BN_RELU_BACKWARD = int(Code.BATCH_NORM_RELU_FORWARD), int(Code.BATCH_NORM_RELU_BACKWARD)
-BN_INFERENCE, TRACK = int(Code.BATCH_NORM_INFERENCE), int(Code.UPDATE_RUNNING_STATS)
-RELU_FORWARD, SIGMOID_FORWARD, TANH_FORWARD = (
-    int(c) for c in (Code.RELU_FORWARD, Code.SIGMOID_FORWARD, Code.TANH_FORWARD)
+from minibn import kernels
+from minibn.kernels.compile import kernel
+from minibn.kernels.cpu.calls import (
+    ArrayOperand,
+    NumberOperand,
+    Rows,
+    address,
+    addresses,
+    dispatcher,
+    example,
 )
-SE_FORWARD, SE_BACKWARD = int(Code.SQUARED_ERROR_FORWARD), int(Code.SQUARED_ERROR_BACKWARD)
-SGD_UPDATE, ADAM_UPDATE = int(Code.SGD_UPDATE), int(Code.ADAM_UPDATE)
+from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas
+from minibn.program.instructions import COLUMN, MEMORY, Code
+from minibn.program.tracking import track
 
 
-@part
-def _size(offset, size):
-    """Return the size of an operand, 0 where there is none."""
-    return size if offset >= 0 else 0
+@kernel
+def gather(x, order, start, rows, target):
+    """Copy the rows ``order[start : start + rows]`` of x into the flat ``target``, converting their dtype."""
+    columns = x.shape[1]
+    for i in range(rows):
+        source, row = x[order[start + i]], target[i * columns : (i + 1) * columns]
+        for j in range(columns):
+            row[j] = source[j]
 
 
-@part
-def _dense(line, entries, arena, rows):
-    inputs, outputs = line[INPUTS], line[OUTPUTS]
-    large = 1 if rows * inputs * outputs >= BLAS_FROM else 0
-    x, weight = matrix(arena, line[X], rows, inputs), matrix(arena, line[WEIGHT], inputs, outputs)
-    if line[0] == DENSE_FORWARD:
-        bias, y = vector(arena, line[BIAS], _size(line[BIAS], outputs)), matrix(arena, line[Y], rows, outputs)
-        call(entries[DENSE_FORWARD + large], x, weight, bias, y)
-        return
-    dy, dweight = matrix(arena, line[DY], rows, outputs), matrix(arena, line[DWEIGHT], inputs, outputs)
-    dx = matrix(arena, line[DX], _size(line[DX], rows), inputs)
-    dbias = vector(arena, line[DBIAS], _size(line[BIAS], outputs))
-    call(entries[DENSE_BACKWARD + large], dy, x, weight, dx, dweight, dbias)
+# Kernel and operands of every code. ``name[a, b * c]`` is an array at the offset in column ``name``, shaped by other
+# columns and by the rows of the batch, empty where that offset is "none"; ``name.k`` is the k-th number there,
+# ``?name.k`` the same as a bool, ``name.k+1`` one more. Eager calls have the same types, and so run the same machine
+# code.
+_OPERATIONS = {
+    Code.DENSE_FORWARD: (
+        kernels.dense_forward,
+        "x[rows, inputs] weight[inputs, outputs] bias[outputs] y[rows, outputs]",
+    ),
+    Code.DENSE_BACKWARD: (
+        kernels.dense_backward,
+        "dy[rows, outputs] x[rows, inputs] weight[inputs, outputs] dx[rows, inputs] dweight[inputs, outputs] "
+        "dbias[outputs]",
+    ),
+    Code.BATCH_NORM_FORWARD: (
+        kernels.batch_norm_forward,
+        "x[rows, outputs] weight[outputs] bias[outputs] scalars.0 y[rows, outputs] mean[outputs] var[outputs]",
+    ),
+    Code.BATCH_NORM_BACKWARD: (
+        kernels.batch_norm_backward,
+        "dy[rows, outputs] x[rows, outputs] weight[outputs] mean[outputs] var[outputs] scalars.0 "
+        "dx[rows, outputs] dweight[outputs] dbias[outputs]",
+    ),
+    Code.BATCH_NORM_RELU_FORWARD: (
+        kernels.batch_norm_relu_forward,
+        "x[rows, outputs] weight[outputs] bias[outputs] scalars.0 y[rows, outputs] mean[outputs] var[outputs]",
+    ),
+    Code.BATCH_NORM_RELU_BACKWARD: (
+        kernels.batch_norm_relu_backward,
+        "dy[rows, outputs] x[rows, outputs] weight[outputs] bias[outputs] mean[outputs] var[outputs] scalars.0 "
+        "dx[rows, outputs] dweight[outputs] dbias[outputs]",
+    ),
+    Code.BATCH_NORM_INFERENCE: (
+        kernels.batch_norm_inference,
+        "x[rows, outputs] weight[outputs] bias[outputs] mean[outputs] var[outputs] scalars.0 y[rows, outputs]",
+    ),
+    Code.TRACK_STATISTICS: (
+        track,
+        "running_mean[outputs] running_var[outputs] mean[outputs] var[outputs] scalars.1 ?scalars.2 rows "
+        "counter[inputs]",
+    ),
+    **{
+        Code[f"{name}_FORWARD"]: (
+            getattr(kernels, f"{name.lower()}_forward"),
+            "x[rows * outputs] y[rows * outputs]",
+        )
+        for name in ("RELU", "SIGMOID", "TANH")
+    },
+    **{
+        Code[f"{name}_BACKWARD"]: (
+            getattr(kernels, f"{name.lower()}_backward"),
+            "dy[rows * outputs] y[rows * outputs] dx[rows * outputs]",
+        )
+        for name in ("RELU", "SIGMOID", "TANH")
+    },
+    Code.SOFTMAX_CROSS_ENTROPY_FORWARD: (
+        kernels.softmax_cross_entropy_forward,
+        "x[rows, outputs] labels[rows] mean[outputs] y[rows, outputs]",
+    ),
+    Code.SOFTMAX_CROSS_ENTROPY_BACKWARD: (
+        kernels.softmax_cross_entropy_backward,
+        "y[rows, outputs] labels[rows] mean[outputs] dx[rows, outputs]",
+    ),
+    Code.SQUARED_ERROR_FORWARD: (kernels.squared_error_forward, "x[rows * outputs] targets[rows * outputs]"),
+    Code.SQUARED_ERROR_BACKWARD: (
+        kernels.squared_error_backward,
+        "x[rows * outputs] targets[rows * outputs] dx[rows * outputs]",
+    ),
+    Code.SGD_UPDATE: (
+        kernels.sgd_update_inplace,
+        "x[outputs] dx[outputs] weight[outputs] scalars.0 scalars.2 ?scalars.3 scalars.1",
+    ),
+    Code.ADAM_UPDATE: (
+        kernels.adam_update_inplace,
+        "x[outputs] dx[outputs] weight[outputs] bias[outputs] counter.0+1 scalars.0 scalars.2 scalars.3 scalars.4 "
+        "scalars.1",
+    ),
+}
+
+# What the executor picks in place of the code before where a product is large.
+_BLAS = {
+    Code.DENSE_FORWARD_BLAS: dense_forward_blas,
+    Code.DENSE_BACKWARD_BLAS: dense_backward_blas,
+}
+
+_OPERAND = re.compile(r"(\??)(\w+)(?:\[([^]]*)\]|\.(\d)(\+1)?)?")
 
 
-@part
-def _all_finite(values):
-    for value in values:
-        if not math.isfinite(value):
-            return False
-    return True
+def _operand(flag, name, shape, behind, plus):
+    if name == "rows":
+        return Rows()
+    memory = name if name in ("labels", "targets") else MEMORY[name]
+    if not shape:
+        return NumberOperand(memory, COLUMN[name], int(behind), int(bool(plus)), bool(flag))
+    axes = tuple(tuple(COLUMN.get(f.strip(), "rows") for f in axis.split("*")) for axis in shape.split(","))
+    return ArrayOperand(memory, COLUMN.get(name), axes)
 
 
-@part
-def _track(line, entries, stats, counts, rows, mean, var):
-    """Move the running statistics, unless one of the batch is not finite."""
-    at, columns = line[SCALARS], line[OUTPUTS]
-    if not (_all_finite(mean) and _all_finite(var)):
-        counts[line[COUNTER] + 1] += 1
-        return
-    counts[line[COUNTER]] += 1
-    momentum = stats[at + 1] if stats[at + 1] >= 0 else 1.0 / counts[line[COUNTER]]
-    n = rows if stats[at + 2] > 0 else 0
-    running_mean, running_var = vector(stats, line[RUNNING_MEAN], columns), vector(stats, line[RUNNING_VAR], columns)
-    call(entries[TRACK], running_mean, running_var, mean, var, n, momentum)
+OPERANDS = {
+    code: tuple(_operand(*found) for found in _OPERAND.findall(text))
+    for code, (_, text) in _OPERATIONS.items()
+}
+"""The operands of every code, tuple of ArrayOperand, NumberOperand or Rows."""
+
+_FLOATS = {Code.SOFTMAX_CROSS_ENTROPY_FORWARD, Code.SQUARED_ERROR_FORWARD}
+
+dispatch = dispatcher({int(code): (code in _FLOATS, parts) for code, parts in OPERANDS.items()})
+"""``dispatch(address, line, arena, stats, counts, labels, targets, rows)``: play one line, from compiled code."""
 
 
-@part
-def _batch_norm(line, entries, arena, stats, counts, rows):
-    code, columns, eps = line[0], line[OUTPUTS], stats[line[SCALARS]]
-    x, gamma, beta = matrix(arena, line[X], rows, columns), vector(arena, line[WEIGHT], columns), vector(arena, line[BIAS], columns)
-    mean, var = vector(stats, line[MEAN], columns), vector(stats, line[VAR], columns)
-    if code == BN_FORWARD or code == BN_RELU_FORWARD:
-        call(entries[code], x, gamma, beta, eps, matrix(arena, line[Y], rows, columns), mean, var)
-        _track(line, entries, stats, counts, rows, mean, var)
-        return
-    if code == BN_INFERENCE:
-        call(entries[code], x, gamma, beta, mean, var, eps, matrix(arena, line[Y], rows, columns))
-        return
-    dy, dx = matrix(arena, line[DY], rows, columns), matrix(arena, line[DX], rows, columns)
-    dgamma, dbeta = vector(arena, line[DWEIGHT], columns), vector(arena, line[DBIAS], columns)
-    if code == BN_BACKWARD:
-        call(entries[code], dy, x, gamma, mean, var, eps, dx, dgamma, dbeta)
-    else:
-        call(entries[code], dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta)
+def used_codes(instructions, rows):
+    """Return the codes of all kernels that some lines need for batches of at most so many rows."""
+    used = {line.code for line in instructions}
+    for line in instructions:
+        large = rows * line.operands.get("inputs", 0) * line.operands.get("outputs", 0) >= BLAS_FROM
+        if line.code + 1 in _BLAS and large:
+            used.add(Code(line.code + 1))
+    return used
 
 
-@part
-def play_update(line, entries, arena, stats, counts):
-    """Move one span of parameters; scalars are learning rate, weight decay, then the optimizer's own."""
-    size, at = line[OUTPUTS], line[SCALARS]
-    param, grad = vector(arena, line[X], size), vector(arena, line[DX], size)
-    first = vector(arena, line[WEIGHT], _size(line[WEIGHT], size))
-    rate, decay, third, fourth, fifth = stats[at], stats[at + 1], stats[at + 2], stats[at + 3], stats[at + 4]
-    if line[0] == ADAM_UPDATE:
-        second, step = vector(arena, line[BIAS], size), counts[line[COUNTER]] + 1
-        call(entries[ADAM_UPDATE], param, grad, first, second, step, rate, third, fourth, fifth, decay)
-    else:
-        call(entries[SGD_UPDATE], param, grad, first, rate, third, fourth > 0, decay)
+def table_of_kernels(codes, dtype):
+    """Return the addresses of the kernels of some codes, compiling those that are not compiled yet.
+
+    Parameters
+    ----------
+    codes : iterable of Code
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    ndarray of int64, shape (codes,)
+        0 where a code is not among them.
+    """
+    found = addresses(len(Code))
+    for code in sorted(codes):
+        function = _BLAS[code] if code in _BLAS else _OPERATIONS[code][0]
+        operands = OPERANDS[Code(code - 1) if code in _BLAS else code]
+        found[code] = address(function, *(example(operand, _memories(dtype)) for operand in operands))
+    return found
 
 
-@part
-def _activation(line, entries, arena, rows):
-    code, size = line[0], rows * line[OUTPUTS]
-    y = vector(arena, line[Y], size)
-    if code == RELU_FORWARD or code == SIGMOID_FORWARD or code == TANH_FORWARD:
-        call(entries[code], vector(arena, line[X], size), y)
-    else:
-        call(entries[code], vector(arena, line[DY], size), y, vector(arena, line[DX], size))
+def set_gather(found, x, dtype):
+    """Enter the address of the gather that reads data like x into a table of addresses."""
+    like = np.empty((1, 1), x.dtype) if x.flags.c_contiguous else np.empty((2, 4), x.dtype)[:, ::2]
+    found[Code.GATHER] = address(gather, like, np.empty(1, np.int64), 0, 0, np.empty(1, dtype))
 
 
-@part
-def play_loss(line, entries, arena, stats, labels, targets, rows):
-    """Play a line of a loss; return the loss of the batch, or 0 for its gradient."""
-    code, columns = line[0], line[OUTPUTS]
-    size = rows * columns
-    if code == SE_FORWARD:
-        return call_float(entries[code], vector(arena, line[X], size), vector(targets, 0, size))
-    if code == SE_BACKWARD:
-        dx = vector(arena, line[DX], size)
-        call(entries[code], vector(arena, line[X], size), vector(targets, 0, size), dx)
-        return 0.0
-    weights = vector(stats, line[MEAN], _size(line[MEAN], columns))
-    batch, probabilities = vector(labels, 0, rows), matrix(arena, line[Y], rows, columns)
-    if line[DX] < 0:
-        logits = matrix(arena, line[X], rows, columns)
-        return call_float(entries[code], logits, batch, weights, probabilities)
-    call(entries[code], probabilities, batch, weights, matrix(arena, line[DX], rows, columns))
-    return 0.0
-
-
-@part
-def play_line(line, entries, arena, stats, counts, rows):
-    """Play a line of a layer, forward or backward."""
-    code = line[0]
-    if code <= DENSE_BACKWARD:
-        _dense(line, entries, arena, rows)
-    elif code <= BN_INFERENCE:
-        _batch_norm(line, entries, arena, stats, counts, rows)
-    else:
-        _activation(line, entries, arena, rows)
+def _memories(dtype):
+    kinds = {"arena": dtype, "stats": np.float64, "counts": np.int64, "labels": np.int64, "targets": dtype}
+    return {name: np.empty(0, kind) for name, kind in kinds.items()}

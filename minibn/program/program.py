@@ -10,8 +10,8 @@ from minibn.kernels.cpu.views import describe_array
 from minibn.nn.losses import SoftmaxCrossEntropy
 from minibn.nn.sequential import EVALUATION_BLOCK
 from minibn.program.describe import describe
-from minibn.program.entries import set_gather, table_of_kernels, used_codes
 from minibn.program.instructions import table
+from minibn.program.operations import set_gather, table_of_kernels, used_codes
 
 _READABLE = {np.dtype(code) for code in ("?", "b", "B", "h", "H", "i", "I", "l", "L", "f", "d")}
 
@@ -180,7 +180,9 @@ class Program:
     def _rates(self, rates, steps):
         rates = np.empty(0) if rates is None else np.ascontiguousarray(rates, np.float64)
         if rates.size and rates.shape != (steps,):
-            raise ShapeError(f"learning_rates must have shape ({steps},), got {rates.shape}; pass one per step")
+            raise ShapeError(
+                f"learning_rates must have shape ({steps},), got {rates.shape}; pass one per step"
+            )
         return rates
 
     def _kernels(self, x):

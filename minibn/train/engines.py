@@ -47,7 +47,9 @@ class EagerEngine:
         outputs = [self.model.logits(x[rows]) for rows in blocks]
         correct = [self.loss.correct(output, y[rows]) for output, rows in zip(outputs, blocks, strict=True)]
         return EpochResult(
-            np.array([self.loss(output, y[rows]).item() for output, rows in zip(outputs, blocks, strict=True)]),
+            np.array(
+                [self.loss(output, y[rows]).item() for output, rows in zip(outputs, blocks, strict=True)]
+            ),
             np.array([self.loss.weight(y[rows]) for rows in blocks]),
             None if correct[0] is None else np.array(correct),
             None,

@@ -147,7 +147,7 @@ def build(experiment):
     )
 
 
-def run_epochs(experiment, model, folder=None, resume=None, callbacks=(), engine="eager"):
+def run_epochs(experiment, model, folder=None, resume=None, callbacks=(), engine="program"):
     """Train a network on an experiment, yielding each epoch's record.
 
     Parameters

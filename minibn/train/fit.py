@@ -56,9 +56,8 @@ def fit(model, x, y, **options):
     resume : path
         Folder of a saved run to continue; its options must be the same.
     engine : str
-        ``"eager"`` plays step by step on the tape; ``"program"`` plays an epoch inside one compiled call, which
-        trains faster and takes longer to compile, once. Both give the same history, bit for bit where nothing is
-        fused.
+        ``"program"`` plays an epoch inside one compiled call; ``"eager"`` plays step by step on the tape, and so
+        takes any operation. Both give the same history, bit for bit where nothing is fused.
 
     Returns
     -------
@@ -107,7 +106,7 @@ class _Run:
         callbacks=(),
         checkpoint=None,
         resume=None,
-        engine="eager",
+        engine="program",
     ):
         self.model, self.callbacks, self.resume, self.engine = model, callbacks, resume, engine
         self.total, self.seed = checks.whole("epochs", epochs, 1), checks.whole("seed", seed, 0)

@@ -53,7 +53,9 @@ class _Vectors:
     def load(self, pointer, mask):
         """Load the lanes of the mask; the others are 0 and their memory is not touched."""
         where = self.builder.bitcast(pointer, self.type.as_pointer())
-        function = self._function("masked.load", self.type, where.type, self.align.type, self._masks, self.type)
+        function = self._function(
+            "masked.load", self.type, where.type, self.align.type, self._masks, self.type
+        )
         return self.builder.call(function, [where, self.align, mask, self.zero])
 
     def store(self, value, pointer, mask):
@@ -81,7 +83,9 @@ def _starts(builder, base, step, rows):
 
 def _body(context, builder, dtype, arguments):
     """Write the machine code of :func:`tile`."""
-    a, row_step, depth_step, b, b_step, depth, base, base_step, base_width, out, out_step, rows, width = arguments
+    a, row_step, depth_step, b, b_step, depth, base, base_step, base_width, out, out_step, rows, width = (
+        arguments
+    )
     vectors = _Vectors(context, builder, dtype)
     mask, base_mask = vectors.mask(width), vectors.mask(base_width)
     totals = [cgutils.alloca_once(builder, vectors.type) for _ in range(ROWS)]
@@ -157,7 +161,9 @@ def _tile(a, a_start, row_step, depth_step, b, b_start, b_step, depth,
 def _compiled_tile(typing_context, a, a_start, row_step, depth_step, b, b_start, b_step, depth,
                    base, base_start, base_step, out, out_start, out_step, rows, width):  # fmt: skip
     step = types.intp
-    signature = types.void(a, step, step, step, b, step, step, step, base, step, step, out, step, step, step, step)
+    signature = types.void(
+        a, step, step, step, b, step, step, step, base, step, step, out, step, step, step, step
+    )
     return signature, _emit
 
 

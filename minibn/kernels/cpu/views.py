@@ -68,7 +68,9 @@ def _foreign(typing_context, source):
 
     def codegen(context, builder, signature, arguments):
         table = make_array(signature.args[0])(context, builder, arguments[0]).data
-        where, *extents = (builder.load(builder.gep(table, [context.get_constant(types.intp, i)])) for i in range(5))
+        where, *extents = (
+            builder.load(builder.gep(table, [context.get_constant(types.intp, i)])) for i in range(5)
+        )
         array = make_array(result)(context, builder)
         data = builder.inttoptr(where, array.data.type)
         populate_array(array, data, extents[:2], extents[2:], context.get_constant(types.intp, 1), None)
