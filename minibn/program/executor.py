@@ -64,6 +64,16 @@ def _gather_targets(y, targets, order, start, rows, columns, labels, batch_targe
 
 
 @part
+def _outside(order, rows, y, classes):
+    """Return whether some row, or the label of some row, lies outside of its range."""
+    for i in range(order.size):
+        row = order[i]
+        if row < 0 or row >= rows or (y.size and (y[row] < 0 or y[row] >= classes)):
+            return True
+    return False
+
+
+@part
 def _entry(entries, line, rows):
     """Return the address of a line's kernel: that of BLAS stands behind that of a dense layer."""
     large = line[0] <= LAST_DENSE and rows * line[INPUTS] * line[OUTPUTS] >= BLAS_FROM
@@ -113,9 +123,11 @@ def play(
     -------
     int
         Number of the first training step whose loss was not finite, counted from 0; -1 if there was none. That
-        step updates nothing.
+        step updates nothing. -2, and nothing is played, where a row or a label is out of range.
     """
     x, columns, trains = foreign(source), out.shape[1], lines[lines.shape[0] - 1, 0] >= FIRST_UPDATE
+    if _outside(order, x.shape[0], y, columns):
+        return -2
     start, step = 0, 0
     while start < order.size:
         stop = _stop(start, order.size, batch_size, joins)

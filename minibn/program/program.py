@@ -162,7 +162,9 @@ class Program:
         ProgramError, ShapeError, DtypeError, ArgumentError
         """
         self._check_owner()
-        x, order = self._rows(np.asarray(x)), self._order(order, len(x))
+        x, order = self._rows(np.asarray(x)), np.ascontiguousarray(order, np.int64)
+        if order.ndim != 1 or order.size < 1:
+            raise ShapeError(f"order must have shape (M,) with M at least 1, got {order.shape}; pass row indices")
         batch_size = self._batch(len(order), batch_size)
         rates = self._rates(learning_rates, _steps(len(order), batch_size))
         self._set_scalars()
@@ -188,6 +190,9 @@ class Program:
     def _kernels(self, x):
         """Return the table of addresses, with that of the gather for data like x."""
         if self._entries is None:
+            from minibn.program.executor import play
+
+            self._execute = play
             lines = self.lines.training + self.lines.evaluation + self.lines.evaluation_loss
             codes = used_codes(lines, max(self.max_batch, EVALUATION_BLOCK))
             self._entries = table_of_kernels(codes, self.arena.dtype)
@@ -198,24 +203,25 @@ class Program:
         return self._readers[kind]
 
     def _play(self, lines, x, targets, order, batch_size, joins, rates, output, out=None):
-        from minibn.program.executor import play
-
         losses, weights, correct = np.zeros((3, -(-len(order) // batch_size)))
         out = np.empty((0, self.model.out_features), self.arena.dtype) if out is None else out
         updates = int(self.counts[0])
-        failed = play(lines, self._kernels(x), self.arena, self.stats, self.counts, describe_array(x), *targets,
-                      order, batch_size, joins, *self._room, rates, losses, weights, correct, output.offset, out)  # fmt: skip
+        entries = self._kernels(x)
+        failed = self._execute(lines, entries, self.arena, self.stats, self.counts, describe_array(x), *targets,
+                               order, batch_size, joins, *self._room, rates, losses, weights, correct, output.offset, out)  # fmt: skip
+        if failed < -1:
+            self._explain(x, targets[0], order)
         if lines is self._training:
             played = int(self.counts[0]) - updates + (failed >= 0)
             losses, weights, correct = losses[:played], weights[:played], correct[:played]
         correct = correct if self._classifies else None
         return EpochResult(losses, weights, correct, None if failed < 0 else int(failed), len(order))
 
-    def _order(self, order, rows):
-        order = np.ascontiguousarray(order, np.int64)
-        if order.ndim != 1 or order.size < 1 or order.min() < 0 or order.max() >= rows:
-            raise ShapeError(f"order must hold row indices in [0, {rows}), shape (M,); pass a permutation")
-        return order
+    def _explain(self, x, labels, order):
+        """Raise the error behind a play that was refused: looked for only then, to keep an epoch cheap."""
+        if order.min() < 0 or order.max() >= len(x):
+            raise ShapeError(f"order must hold row indices in [0, {len(x)}), shape (M,); pass a permutation")
+        checks.labels("y", labels, len(x), self.model.out_features)
 
     def _batch(self, rows, batch_size):
         batch_size = checks.whole("batch_size", self.max_batch - 1 if batch_size is None else batch_size, 1)
@@ -228,7 +234,10 @@ class Program:
 
     def _targets(self, y, rows):
         if self._classifies:
-            return checks.labels("y", np.asarray(y), rows, self.model.out_features), self.arena[:0]
+            y = np.asarray(y)
+            if y.dtype != np.int64 or y.shape != (rows,) or not y.flags.c_contiguous:
+                y = checks.labels("y", y, rows, self.model.out_features)
+            return y, self.arena[:0]
         targets = np.ascontiguousarray(y, self.arena.dtype).reshape(rows, -1)
         if targets.shape[1] != self.model.out_features:
             raise ShapeError(
