@@ -164,7 +164,9 @@ class Program:
         self._check_owner()
         x, order = self._rows(np.asarray(x)), np.ascontiguousarray(order, np.int64)
         if order.ndim != 1 or order.size < 1:
-            raise ShapeError(f"order must have shape (M,) with M at least 1, got {order.shape}; pass row indices")
+            raise ShapeError(
+                f"order must have shape (M,) with M at least 1, got {order.shape}; pass row indices"
+            )
         batch_size = self._batch(len(order), batch_size)
         rates = self._rates(learning_rates, _steps(len(order), batch_size))
         self._set_scalars()

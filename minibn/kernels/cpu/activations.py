@@ -2,6 +2,7 @@
 
 from minibn.kernels.compile import kernel
 from minibn.kernels.cpu.maths import decay, tanh
+from minibn.kernels.cpu.views import flat
 
 
 @kernel
@@ -15,7 +16,7 @@ def relu_forward(x, y):
     y : ndarray of the dtype and shape of x
         Output.
     """
-    source, target = x.reshape(x.size), y.reshape(y.size)
+    source, target = flat(x), flat(y)
     for i in range(source.size):
         value = source[i]
         target[i] = value if not value <= 0 else 0.0
@@ -32,7 +33,7 @@ def relu_backward(dy, y, dx):
     dx : ndarray of the dtype and shape of y
         Output.
     """
-    upstream, output, target = dy.reshape(dy.size), y.reshape(y.size), dx.reshape(dx.size)
+    upstream, output, target = flat(dy), flat(y), flat(dx)
     for i in range(output.size):
         target[i] = upstream[i] if not output[i] <= 0 else 0.0
 
@@ -48,7 +49,7 @@ def sigmoid_forward(x, y):
     y : ndarray of the dtype and shape of x
         Output.
     """
-    source, target = x.reshape(x.size), y.reshape(y.size)
+    source, target = flat(x), flat(y)
     one = x.dtype.type(1)
     for i in range(source.size):
         e = decay(-abs(source[i]))
@@ -66,7 +67,7 @@ def sigmoid_backward(dy, y, dx):
     dx : ndarray of the dtype and shape of y
         Output.
     """
-    upstream, output, target = dy.reshape(dy.size), y.reshape(y.size), dx.reshape(dx.size)
+    upstream, output, target = flat(dy), flat(y), flat(dx)
     for i in range(output.size):
         target[i] = upstream[i] * (output[i] * (1 - output[i]))
 
@@ -82,7 +83,7 @@ def tanh_forward(x, y):
     y : ndarray of the dtype and shape of x
         Output.
     """
-    source, target = x.reshape(x.size), y.reshape(y.size)
+    source, target = flat(x), flat(y)
     for i in range(source.size):
         target[i] = tanh(source[i])
 
@@ -98,6 +99,6 @@ def tanh_backward(dy, y, dx):
     dx : ndarray of the dtype and shape of y
         Output.
     """
-    upstream, output, target = dy.reshape(dy.size), y.reshape(y.size), dx.reshape(dx.size)
+    upstream, output, target = flat(dy), flat(y), flat(dx)
     for i in range(output.size):
         target[i] = upstream[i] * ((1 - output[i]) * (1 + output[i]))

@@ -6,26 +6,25 @@ large layers there is :mod:`minibn.kernels.cpu.dense_blas`.
 
 from minibn.kernels.compile import kernel, part
 from minibn.kernels.cpu.scratch import PANEL, panel_like, scratch_like
-from minibn.kernels.cpu.tile import ROWS, WIDTH, tile
-from minibn.kernels.cpu.views import optional
+from minibn.kernels.cpu.strip import WIDTH, strip
+from minibn.kernels.cpu.views import flat, optional
 
 
 @part
 def _product(a, row_step, depth_step, b, base, out, depth):
     """Write base + a b, where a may lie transposed in memory, b is flat, and ``base`` is one row or empty."""
     rows, columns = out.shape
-    flat_a, flat_out, wide = a.reshape(a.size), out.reshape(out.size), WIDTH // out.itemsize
+    flat_a, flat_out, wide = flat(a), flat(out), WIDTH // out.itemsize
     for j in range(0, columns, wide):
-        for i in range(0, rows, ROWS):
-            tile(flat_a, i * row_step, row_step, depth_step, b, j, columns, depth, base, j, 0,
-                 flat_out, i * columns + j, columns, min(ROWS, rows - i), min(wide, columns - j))  # fmt: skip
+        strip(flat_a, 0, row_step, depth_step, b, j, columns, depth, base, j, 0, flat_out, j, columns,
+              rows, min(wide, columns - j))  # fmt: skip
 
 
 @part
 def _product_turned(a, b, out):
     """Write a b.T for a flat a, copying b panel by panel, so that its columns become rows."""
     rows, columns = out.shape
-    depth, flat_out, wide = b.shape[1], out.reshape(out.size), WIDTH // out.itemsize
+    depth, flat_out, wide = b.shape[1], flat(out), WIDTH // out.itemsize
     panel = panel_like(out)
     for j in range(0, columns, wide):
         width = min(wide, columns - j)
@@ -35,10 +34,8 @@ def _product_turned(a, b, out):
                 for k in range(terms):
                     panel[k * wide + t] = b[j + t, start + k]
             base = flat_out if start else flat_out[:0]
-            for i in range(0, rows, ROWS):
-                at = i * columns + j
-                tile(a, i * depth + start, depth, 1, panel, 0, wide, terms, base, at, columns,
-                     flat_out, at, columns, min(ROWS, rows - i), width)  # fmt: skip
+            strip(a, start, depth, 1, panel, 0, wide, terms, base, j, columns, flat_out, j, columns,
+                  rows, width)  # fmt: skip
 
 
 @part
@@ -47,7 +44,7 @@ def _column_sums(a, rows, sums):
     one, columns, wide = scratch_like(a), sums.size, WIDTH // sums.itemsize
     one[0] = 1
     for j in range(0, columns, wide):
-        tile(one, 0, 0, 0, a, j, columns, rows, a[:0], 0, 0, sums, j, 0, 1, min(wide, columns - j))
+        strip(one, 0, 0, 0, a, j, columns, rows, a[:0], 0, 0, sums, j, 0, 1, min(wide, columns - j))
 
 
 @kernel
@@ -64,7 +61,7 @@ def dense_forward(x, weight, bias, y):
     y : ndarray of the dtype of x, shape (N, O)
         Output.
     """
-    flat_weight = weight.reshape(weight.size)
+    flat_weight = flat(weight)
     _product(x, x.shape[1], 1, flat_weight, optional(bias, flat_weight), y, x.shape[1])
 
 
@@ -86,7 +83,7 @@ def dense_backward(dy, x, weight, dx, dweight, dbias):
     dbias : ndarray of the dtype of x, shape (O,), or None
         Output; None or empty where there is no bias.
     """
-    upstream = dy.reshape(dy.size)
+    upstream = flat(dy)
     _product(x, 1, x.shape[1], upstream, upstream[:0], dweight, x.shape[0])
     if dx is not None and dx.size:
         _product_turned(upstream, weight, dx)

@@ -6,9 +6,10 @@ import numpy as np
 
 from minibn.kernels.compile import kernel, part
 from minibn.kernels.cpu.maths import decay
-from minibn.kernels.cpu.views import optional
+from minibn.kernels.cpu.views import flat, optional
 
 _EVEN = np.empty(0)
+_BLOCK = 64  # rows that stay in the first-level cache between the passes
 
 
 @part
@@ -25,6 +26,15 @@ def _total_weight(labels, class_weight):
 @part
 def _weight(label, class_weight):
     return class_weight[label] if class_weight.size else 1.0
+
+
+@part
+def _highest(row):
+    """Return the largest entry; NaN need not be found here, since it makes the row's sum NaN."""
+    highest = row[0]
+    for k in range(1, row.size):
+        highest = row[k] if row[k] > highest else highest
+    return highest
 
 
 @kernel
@@ -52,22 +62,28 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
     Bishop 2006, Pattern Recognition and Machine Learning, equations 4.104 and 4.108.
     """
     weights, loss = optional(class_weight, _EVEN), 0.0
-    for i in range(logits.shape[0]):
-        row, out = logits[i], probabilities[i]
-        highest = row[0]
-        for k in range(1, row.size):
-            # not <=: a NaN becomes the maximum, so that it shows in the whole row
-            if not row[k] <= highest:
-                highest = row[k]
-        total = 0.0
-        for k in range(row.size):
-            out[k] = decay(row[k] - highest)
-        for k in range(row.size):
-            total += out[k]
-        for k in range(row.size):
-            out[k] = out[k] / total
-        margin = np.float64(highest) - np.float64(row[labels[i]])
-        loss += _weight(labels[i], weights) * (math.log(total) + margin)
+    rows, classes = logits.shape
+    powers = flat(probabilities)
+    for first in range(0, rows, _BLOCK):
+        last = min(first + _BLOCK, rows)
+        for i in range(first, last):
+            row, out = logits[i], probabilities[i]
+            highest = _highest(row)
+            for k in range(classes):
+                out[k] = row[k] - highest
+        block = powers[first * classes : last * classes]
+        for k in range(block.size):  # many rows at once fill the vector registers
+            block[k] = decay(block[k])
+        for i in range(first, last):
+            row, out, label = logits[i], probabilities[i], labels[i]
+            total = 0.0
+            for k in range(classes):
+                total += out[k]
+            inverse = 1.0 / total
+            for k in range(classes):
+                out[k] = out[k] * inverse
+            margin = np.float64(_highest(row)) - np.float64(row[label])
+            loss += _weight(label, weights) * (math.log(total) + margin)
     return loss / _total_weight(labels, weights)
 
 
@@ -111,7 +127,7 @@ def squared_error_forward(prediction, target):
     -------
     float
     """
-    p, t = prediction.reshape(prediction.size), target.reshape(target.size)
+    p, t = flat(prediction), flat(target)
     total = 0.0
     for i in range(p.size):
         difference = np.float64(p[i]) - np.float64(t[i])
@@ -131,9 +147,9 @@ def squared_error_backward(prediction, target, dprediction):
         Output.
     """
     p, t, out = (
-        prediction.reshape(prediction.size),
-        target.reshape(target.size),
-        dprediction.reshape(prediction.size),
+        flat(prediction),
+        flat(target),
+        dflat(prediction),
     )
     factor = 2.0 / p.size
     for i in range(p.size):

@@ -3,7 +3,7 @@
 import math
 
 from minibn.kernels.compile import kernel
-from minibn.kernels.cpu.views import optional
+from minibn.kernels.cpu.views import flat, optional
 
 
 @kernel
@@ -31,14 +31,14 @@ def sgd_update_inplace(param, grad, velocity, learning_rate, momentum, nesterov,
     Sutskever et al. 2013, On the importance of initialization and momentum in deep learning, in the form that
     keeps the learning rate out of the velocity.
     """
-    p, g, dtype = param.reshape(param.size), grad.reshape(grad.size), param.dtype.type
+    p, g, dtype = flat(param), flat(grad), param.dtype.type
     rate, decay, keep = dtype(learning_rate), dtype(weight_decay), dtype(momentum)
     v = optional(velocity, g)
     if v.size == 0:
         for i in range(p.size):
             p[i] -= rate * (g[i] + decay * p[i])
     else:
-        v = v.reshape(v.size)
+        v = flat(v)
         own = dtype(1) if nesterov else dtype(0)
         along = keep if nesterov else dtype(1)
         for i in range(p.size):
@@ -71,8 +71,8 @@ def adam_update_inplace(param, grad, m, v, step, learning_rate, beta1, beta2, ep
     Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
     """
     dtype = param.dtype.type
-    p, g = param.reshape(param.size), grad.reshape(grad.size)
-    first, second = m.reshape(m.size), v.reshape(v.size)
+    p, g = flat(param), flat(grad)
+    first, second = flat(m), flat(v)
     rate = dtype(learning_rate / (1.0 - beta1**step))
     root_scale = dtype(1.0 / math.sqrt(1.0 - beta2**step))
     decay, floor = dtype(weight_decay), dtype(eps)

@@ -1,6 +1,6 @@
-"""One tile of a matrix product, held in vector registers while the sum runs.
+"""One strip of a matrix product, in tiles that are held in vector registers while the sums run.
 
-Every step of the sum loads one vector of b and multiplies it with one number from each row of a. The compiler does
+Every step of a sum loads one vector of b and multiplies it with one number from each row of a. The compiler does
 not find that form by itself: a plain loop stores its partial sums at every step. Each entry is one chain of fused
 multiply-adds in the order of the sum, so it does not depend on how a product is cut into tiles.
 """
@@ -71,52 +71,52 @@ class _Vectors:
 
 
 def _starts(builder, base, step, rows):
-    """Return a pointer to each row of a tile; rows beyond the last repeat it."""
-    last = builder.sub(rows, ir.Constant(_INT, 1))
-    pointers = []
+    """Return a pointer to each of some rows."""
+    return [builder.gep(base, [builder.mul(row, step)]) for row in rows]
+
+
+def _tile(builder, vectors, arguments, masks, first):
+    """Write the machine code of the tile that begins at a row; rows beyond the last repeat it."""
+    a, row_step, depth_step, b, b_step, depth, base, base_step, _, out, out_step, rows, _ = arguments
+    mask, base_mask = masks
+    last = builder.sub(rows, _INT(1))
+    taken = []
     for r in range(ROWS):
-        row = ir.Constant(_INT, r)
-        row = builder.select(builder.icmp_signed("<", row, last), row, last)
-        pointers.append(builder.gep(base, [builder.mul(row, step)]))
-    return pointers
-
-
-def _body(context, builder, dtype, arguments):
-    """Write the machine code of :func:`tile`."""
-    a, row_step, depth_step, b, b_step, depth, base, base_step, base_width, out, out_step, rows, width = (
-        arguments
-    )
-    vectors = _Vectors(context, builder, dtype)
-    mask, base_mask = vectors.mask(width), vectors.mask(base_width)
+        row = builder.add(first, _INT(r))
+        taken.append(builder.select(builder.icmp_signed("<", row, last), row, last))
     totals = [cgutils.alloca_once(builder, vectors.type) for _ in range(ROWS)]
-    for total, start in zip(totals, _starts(builder, base, base_step, rows), strict=True):
+    for total, start in zip(totals, _starts(builder, base, base_step, taken), strict=True):
         builder.store(vectors.load(start, base_mask), total)
-    a_rows = _starts(builder, a, row_step, rows)
+    a_rows = _starts(builder, a, row_step, taken)
     with cgutils.for_range(builder, depth) as loop:
         vector = vectors.load(builder.gep(b, [builder.mul(loop.index, b_step)]), mask)
         along = builder.mul(loop.index, depth_step)
         for total, a_row in zip(totals, a_rows, strict=True):
             factor = vectors.splat(builder.load(builder.gep(a_row, [along])))
             builder.store(vectors.multiply_add(factor, vector, builder.load(total)), total)
-    for total, row in zip(totals, _starts(builder, out, out_step, rows), strict=True):
+    for total, row in zip(totals, _starts(builder, out, out_step, taken), strict=True):
         vectors.store(builder.load(total), row, mask)
-    builder.ret_void()
 
 
 def _function(context, module, dtype, arguments):
-    """Return the tile as a function of a module, which is never copied into its callers."""
-    name = f"minibn_tile_{dtype}"
+    """Return the strip as a function of a module, which is never copied into its callers."""
+    name = f"minibn_strip_{dtype}"
     if name in module.globals:
         return module.globals[name]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [a.type for a in arguments]), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
-    _body(context, ir.IRBuilder(function.append_basic_block()), dtype, function.args)
+    builder = ir.IRBuilder(function.append_basic_block())
+    vectors = _Vectors(context, builder, dtype)
+    masks = vectors.mask(function.args[-1]), vectors.mask(function.args[8])
+    with cgutils.for_range_slice(builder, _INT(0), function.args[-2], _INT(ROWS)) as (first, _):
+        _tile(builder, vectors, function.args, masks, first)
+    builder.ret_void()
     return function
 
 
 def _emit(context, builder, signature, arguments):
-    """Call the tile with a pointer in place of each array and its first entry."""
+    """Call the strip with a pointer in place of each array and its first entry."""
     arrays = {i: context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 4, 8, 11)}
     pointers = {i: builder.gep(array.data, [arguments[i + 1]]) for i, array in arrays.items()}
     given, none = [], ir.Constant(_INT, 0)
@@ -129,16 +129,16 @@ def _emit(context, builder, signature, arguments):
     return context.get_dummy_value()
 
 
-def _tile(a, a_start, row_step, depth_step, b, b_start, b_step, depth,
-          base, base_start, base_step, out, out_start, out_step, rows, width):  # fmt: skip
-    """Write base + sum over k of a[row, k] * b[k, column] for at most 8 rows and one vector of columns.
+def _plain_strip(a, a_start, row_step, depth_step, b, b_start, b_step, depth,
+                 base, base_start, base_step, out, out_start, out_step, rows, width):  # fmt: skip
+    """Write base + sum over k of a[row, k] * b[k, column] for one vector of columns.
 
     Parameters
     ----------
     a, b, base, out : ndarray of float32 or float64, 1-D
         ``base`` may be empty, for zero.
     a_start, b_start, base_start, out_start : int
-        First entry of the tile in each array.
+        First entry of the strip in each array.
     row_step, depth_step : int
         Entries of a from row to row, and from one term of the sum to the next.
     b_step, base_step, out_step : int
@@ -146,7 +146,7 @@ def _tile(a, a_start, row_step, depth_step, b, b_start, b_step, depth,
     depth : int
         Terms of the sum.
     rows, width : int
-        Size of the tile: rows at most 8, columns at most one vector register.
+        Size of the strip; columns at most one vector register.
     """
     columns = np.arange(width)
     for r in range(rows):
@@ -158,8 +158,8 @@ def _tile(a, a_start, row_step, depth_step, b, b_start, b_step, depth,
 
 
 @intrinsic
-def _compiled_tile(typing_context, a, a_start, row_step, depth_step, b, b_start, b_step, depth,
-                   base, base_start, base_step, out, out_start, out_step, rows, width):  # fmt: skip
+def _compiled_strip(typing_context, a, a_start, row_step, depth_step, b, b_start, b_step, depth,
+                    base, base_start, base_step, out, out_start, out_step, rows, width):  # fmt: skip
     step = types.intp
     signature = types.void(
         a, step, step, step, b, step, step, step, base, step, step, out, step, step, step, step
@@ -167,4 +167,4 @@ def _compiled_tile(typing_context, a, a_start, row_step, depth_step, b, b_start,
     return signature, _emit
 
 
-tile = _tile if config.DISABLE_JIT else _compiled_tile  # type: ignore[attr-defined]
+strip = _plain_strip if config.DISABLE_JIT else _compiled_strip  # type: ignore[attr-defined]
