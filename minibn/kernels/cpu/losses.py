@@ -146,11 +146,7 @@ def squared_error_backward(prediction, target, dprediction):
     dprediction : ndarray of the dtype and shape of prediction
         Output.
     """
-    p, t, out = (
-        flat(prediction),
-        flat(target),
-        dflat(prediction),
-    )
+    p, t, out = flat(prediction), flat(target), flat(dprediction)
     factor = 2.0 / p.size
     for i in range(p.size):
         out[i] = (np.float64(p[i]) - np.float64(t[i])) * factor
