@@ -32,12 +32,13 @@ def _batch_norm_inference(x, gamma, beta, mean, var, eps):
 
 
 def _batch_norm_inference_backward(dy, saved, needs):
-    """With given statistics a batch norm is an affine map of each column."""
+    """With given statistics a batch norm is an affine map of each channel."""
     x, gamma, mean, var, eps = saved
-    total = var + eps
+    others = (0, *range(2, x.ndim))
+    mean, total, gamma = (np.expand_dims(a, tuple(range(1, x.ndim - 1))) for a in (mean, var + eps, gamma))
     inverse = np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total != 0)
     normalized = (x - mean) * inverse
-    return dy * (gamma * inverse), (dy * normalized).sum(axis=0), dy.sum(axis=0)
+    return dy * (gamma * inverse), (dy * normalized).sum(axis=others), dy.sum(axis=others)
 
 
 DENSE = register("dense", _dense, _dense_backward)
@@ -100,7 +101,7 @@ def batch_norm(x, gamma, beta, eps=1e-5):
 
     Returns
     -------
-    y : Tensor of shape (N, C)
+    y : Tensor of the shape of x: (N, C) or (N, C, ...)
     mean, var : ndarray of float64, shape (C,)
         Batch mean and biased batch variance.
     """

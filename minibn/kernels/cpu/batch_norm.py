@@ -17,13 +17,13 @@ import numpy as np
 from minibn.kernels.compile import kernel
 from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, SPREAD, STREAMED, make_plan
 from minibn.kernels.cpu.scratch import flat, rolled, scratch_like
-from minibn.kernels.cpu.statistics import batch_statistics, inverse_deviation
+from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.kernels.cpu.sweeps import differentiate_rows, multiply_add, normalize_rows, sum_products
-from minibn.kernels.cpu.tables import clear, expand, fold
+from minibn.kernels.cpu.tables import clear, expand, fold, invert_deviations
 
 
 @kernel
-def affine_tables(gamma, beta, mean, var, eps, plan, begin, end, center, scale, shift):
+def affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, shift):
     """Fill tables with factors such that (x - center) * scale + shift = y.
 
     ``center`` is the mean rounded to the dtype of the data, so that subtracting it from nearby data is exact;
@@ -32,7 +32,7 @@ def affine_tables(gamma, beta, mean, var, eps, plan, begin, end, center, scale, 
     for q in range(end - begin):
         rolled()
         j = begin + q
-        factor = gamma[j] * inverse_deviation(var[j], eps)
+        factor = gamma[j] * inverse[q]
         center[q] = mean[j]
         scale[q] = factor
         shift[q] = beta[j] - (mean[j] - np.float64(center[q])) * factor
@@ -46,29 +46,31 @@ def normalize(x, gamma, beta, mean, var, eps, y, relu):
     """Write gamma * (x - mean) / sqrt(var + eps) + beta, or the ReLU of it where ``relu`` is not None."""
     rows, plan = x.shape[0], make_plan(x.shape[0], x.shape[1], x.size)
     center, scale, shift = scratch_like(y), scratch_like(y), scratch_like(y)
+    inverse = scratch_like(mean)
     large, step = y.size * y.itemsize >= STREAMED, plan[ROWS]
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
-        affine_tables(gamma, beta, mean, var, eps, plan, begin, end, center, scale, shift)
+        invert_deviations(var, eps, begin, end, inverse)
+        affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, shift)
         for first in range((rows - 1) // step * step, -1, -step):
             last = min(first + step, rows)
             normalize_rows(x, y, center, scale, shift, relu, large, plan, first, last, begin, end)
 
 
 @kernel
-def tilt_tables(mean, var, eps, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset):
+def tilt_tables(mean, inverse, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset):
     r"""Fill tables with factors such that dx = (dy - dy_mean + (x - center) * slope + offset) * scale.
 
     That is :math:`dx = \gamma s\,(dy - \overline{dy} - \hat x\,\overline{dy\,\hat x})` with
     :math:`s = 1/\sqrt{\sigma^2+\epsilon}` (Ioffe and Szegedy 2015, section 3), with both centres rounded to
     the dtype of the data and their remainders folded into ``offset``. ``product_sum`` becomes dgamma.
     """
+    share = 1.0 / n
     for q in range(end - begin):
         rolled()
-        inverse = inverse_deviation(var[begin + q], eps)
         rest = np.float64(center[q * plan[SPREAD]]) - mean[begin + q]
-        product_sum[q] += rest * inverse * dy_sum[q]
-        mean_dy, steepness = dy_sum[q] / n, -product_sum[q] * inverse / n
+        product_sum[q] += rest * inverse[q] * dy_sum[q]
+        mean_dy, steepness = dy_sum[q] * share, -product_sum[q] * inverse[q] * share
         dy_mean[q], slope[q] = mean_dy, steepness
         offset[q] = (np.float64(dy_mean[q]) - mean_dy) + rest * steepness
     expand(dy_mean, plan, end - begin)
@@ -77,7 +79,7 @@ def tilt_tables(mean, var, eps, plan, n, begin, end, center, dy_sum, product_sum
 
 
 @kernel
-def _small_batch(dy, x, gamma, mean, var, eps, begin, end, center, scale, shift, dx, dgamma, dbeta, relu):
+def _small_batch(dy, x, gamma, mean, inverse, begin, end, center, scale, shift, dx, dgamma, dbeta, relu):
     """Write all gradients in float64: of two values per channel, the terms of dx cancel to eps / var of them."""
     gap, step = (mean.size, 1) if dy.shape[0] == 2 else (1, 2)
     dy, x, dx = flat(dy), flat(x), flat(dx)
@@ -85,48 +87,49 @@ def _small_batch(dy, x, gamma, mean, var, eps, begin, end, center, scale, shift,
         rolled()
         j = begin + q
         first, total, product = j * step, 0.0, 0.0
-        inverse = inverse_deviation(var[j], eps)
         for k in (first, first + gap):
             rolled()
             closed = relu is not None and multiply_add(x[k] - center[q], scale[q], shift[q]) <= 0
             upstream = 0.0 if closed else np.float64(dy[k])
             dx[k] = upstream
             total += upstream
-            product += upstream * ((np.float64(x[k]) - mean[j]) * inverse)
+            product += upstream * ((np.float64(x[k]) - mean[j]) * inverse[q])
         dgamma[j], dbeta[j] = product, total
         for k in (first, first + gap):
             rolled()
-            normalized = (np.float64(x[k]) - mean[j]) * inverse
-            dx[k] = (dx[k] - total / 2 - normalized * (product / 2)) * (gamma[j] * inverse)
+            normalized = (np.float64(x[k]) - mean[j]) * inverse[q]
+            dx[k] = (dx[k] - total / 2 - normalized * (product / 2)) * (gamma[j] * inverse[q])
 
 
 @kernel
 def differentiate(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu):
     """Write the gradients of :func:`normalize` where ``mean`` and ``var`` are those of x itself."""
     rows, plan = x.shape[0], make_plan(x.shape[0], x.shape[1], x.size)
-    center, scale, shift, inverse = scratch_like(x), scratch_like(x), scratch_like(x), scratch_like(x)
+    inverse, deviation = scratch_like(mean), scratch_like(x)
+    center, scale, shift = scratch_like(x), scratch_like(x), scratch_like(x)
     dy_mean, slope, offset = scratch_like(x), scratch_like(x), scratch_like(x)
     sums, products = scratch_like(mean), scratch_like(mean)
     dy_sum, product_sum = scratch_like(mean), scratch_like(mean)
     large, step, n = dx.size * dx.itemsize >= STREAMED, plan[ROWS], x.size // mean.size
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
-        affine_tables(gamma, beta, mean, var, eps, plan, begin, end, center, scale, shift)
+        invert_deviations(var, eps, begin, end, inverse)
+        affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, shift)
         if n == 2:
             _small_batch(
-                dy, x, gamma, mean, var, eps, begin, end, center, scale, shift, dx, dgamma, dbeta, relu
+                dy, x, gamma, mean, inverse, begin, end, center, scale, shift, dx, dgamma, dbeta, relu
             )
             continue
         for q in range(end - begin):
             rolled()
-            inverse[q], dy_sum[q], product_sum[q] = inverse_deviation(var[begin + q], eps), 0.0, 0.0
-        expand(inverse, plan, end - begin)
+            deviation[q], dy_sum[q], product_sum[q] = inverse[q], 0.0, 0.0
+        expand(deviation, plan, end - begin)
         for first in range(0, rows, step):
             last = min(first + step, rows)
             clear(sums, plan)
             clear(products, plan)
             sum_products(
-                dy, x, center, inverse, scale, shift, sums, products, relu, plan, first, last, begin, end
+                dy, x, center, deviation, scale, shift, sums, products, relu, plan, first, last, begin, end
             )
             fold(sums, plan, end - begin)
             fold(products, plan, end - begin)
@@ -134,7 +137,7 @@ def differentiate(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu):
                 rolled()
                 dy_sum[q] += sums[q]
                 product_sum[q] += products[q]
-        tilt_tables(mean, var, eps, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset)
+        tilt_tables(mean, inverse, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset)
         for q in range(end - begin):
             rolled()
             dgamma[begin + q], dbeta[begin + q] = product_sum[q], dy_sum[q]

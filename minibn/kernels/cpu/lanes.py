@@ -65,6 +65,10 @@ class Lanes:
         columns = self.builder.add(first, ir.Constant(numbers, list(range(self.count))))
         return self.builder.icmp_unsigned("<", columns, end)
 
+    def splat(self, value):
+        """Return a line of one value."""
+        return self._splat(value, self.vector)
+
     def _splat(self, value, vector):
         undefined = ir.Constant(vector, ir.Undefined)
         first = self.builder.insert_element(undefined, value, _INT32(0))
@@ -79,6 +83,11 @@ class Lanes:
             return self.builder.load(line, align=self.size)
         name = f"llvm.masked.load.{self.name}.p0"
         return self._intrinsic(name, self.vector, line, _INT32(self.size), mask, self.zero)
+
+    def prefetch(self, pointer, index):
+        """Ask for the line at ``pointer[index]``, which may lie beyond the end of the array."""
+        address = self.builder.gep(pointer, [index])
+        self._intrinsic("llvm.prefetch.p0", ir.VoidType(), address, _INT32(0), _INT32(3), _INT32(1))
 
     def store(self, value, pointer, index, mask=None):
         """Write the line at ``pointer[index]``, or what the mask covers of it."""
@@ -107,6 +116,24 @@ class Lanes:
         place = self.builder.bitcast(self.builder.gep(pointer, [index]), self.wide.as_pointer())
         total = self.builder.fadd(self.builder.load(place, align=8), value)
         self.builder.store(total, place, align=8)
+
+    def store_as(self, value, pointer, index):
+        """Write a float64 line in the dtype of the pointer, and return what was written as float64."""
+        kind = ir.VectorType(pointer.type.pointee, self.count)
+        narrow = value if kind == self.vector else self.builder.fptrunc(value, kind)
+        place = self.builder.bitcast(self.builder.gep(pointer, [index]), kind.as_pointer())
+        self.builder.store(narrow, place, align=4)
+        return value if kind == self.vector else self.builder.fpext(narrow, self.vector)
+
+    def inverse_root(self, value):
+        """Return 1 / sqrt(value), but 0 at 0 and NaN at infinity."""
+        one, infinity, nan = (
+            ir.Constant(self.vector, [number] * self.count) for number in (1.0, float("inf"), float("nan"))
+        )
+        root = self._intrinsic(f"llvm.sqrt.{self.name}", self.vector, value)
+        inverse = self.builder.fdiv(one, root)
+        inverse = self.builder.select(self.builder.fcmp_ordered("==", value, infinity), nan, inverse)
+        return self.builder.select(self.builder.fcmp_ordered("==", value, self.zero), self.zero, inverse)
 
     def any_nonzero(self, values):
         """Return in which lanes some value is not zero."""

@@ -7,7 +7,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from minibn.kernels.cpu.lanes import keep_rolled
+from minibn.kernels.cpu.lanes import LINE, keep_rolled
 
 TILE = 512
 """Entries of a scratch array."""
@@ -26,6 +26,7 @@ def _scratch_like(typing_context, array):
     def codegen(context, builder, signature, arguments):
         element = context.get_value_type(array.dtype)
         block = cgutils.alloca_once(builder, ir.ArrayType(element, TILE))
+        block.align = LINE
         size = context.get_constant(types.intp, TILE)
         return _vector(context, builder, array.dtype, builder.bitcast(block, element.as_pointer()), size)
 

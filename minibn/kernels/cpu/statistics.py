@@ -13,7 +13,7 @@ from minibn.kernels.compile import kernel
 from minibn.kernels.cpu.positions import CHANNELS, GROUP, LENGTH, ROWS, SPREAD, make_plan
 from minibn.kernels.cpu.scratch import flat, rolled, scratch_like
 from minibn.kernels.cpu.sweeps import VARIED, sum_differences
-from minibn.kernels.cpu.tables import clear, expand, fold
+from minibn.kernels.cpu.tables import clear, expand, fold, update_moments
 
 _SAMPLES = 8  # rows whose mean is the shift of a block
 _UNDERFLOW = 1e-280  # below this a float64 sum of squares has lost digits
@@ -21,22 +21,7 @@ _UNDERFLOW_32 = 1e-34  # the same for the mean of float32 squares
 
 
 @kernel
-def inverse_deviation(var, eps):
-    """Return 1 / sqrt(var + eps); 0 where that is 1 / 0, NaN where the variance overflowed.
-
-    The zero makes a constant feature come out as beta, with zero gradient, also at ``eps = 0``; the NaN keeps
-    an overflow from looking like a constant feature.
-    """
-    total = var + eps
-    if total == 0.0:
-        return 0.0
-    if total == math.inf:
-        return math.nan
-    return 1.0 / math.sqrt(total)
-
-
-@kernel
-def block_moments(x, plan, first, last, begin, end, shift, sums, squares):
+def block_moments(x, plan, first, last, begin, end, base, shift, sums, squares):
     """Write mean and sum of squared deviations of channels begin to end in rows first to last.
 
     Both stand at the beginning of the tables ``sums`` and ``squares``. The sums are taken twice: of a few rows,
@@ -48,12 +33,12 @@ def block_moments(x, plan, first, last, begin, end, shift, sums, squares):
     data, start = flat(x), first * row + begin * length
     for q in range(end - begin):
         rolled()
-        shift[q] = data[start + q * length]
+        base[q] = shift[q] = data[start + q * length]
     rows = last - first
     samples, step = min(rows, _SAMPLES), max(rows // _SAMPLES, 1) * row
     if plan[SPREAD] < length:
         samples, step = _SAMPLES, length // _SAMPLES
-    count = samples * plan[SPREAD]
+    share = 1.0 / (samples * plan[SPREAD])
     for _ in range(2):
         rolled()
         expand(shift, plan, end - begin)
@@ -62,14 +47,8 @@ def block_moments(x, plan, first, last, begin, end, shift, sums, squares):
         sum_differences(x, shift, sums, squares, plan, first, first + samples, begin, end, step)
         fold(sums, plan, end - begin)
         fold(squares, plan, end - begin)
-        for q in range(end - begin):
-            rolled()
-            squares[q] -= sums[q] * sums[q] / count
-            sums[q] = np.float64(shift[q * plan[SPREAD]]) + sums[q] / count
-        for q in range(end - begin):
-            rolled()
-            shift[q] = sums[q]
-        samples, step, count = rows, 0, rows * length
+        update_moments(base, shift, sums, squares, end - begin, share)
+        samples, step, share = rows, 0, 1.0 / (rows * length)
 
 
 @kernel
@@ -99,12 +78,13 @@ def batch_statistics(x, mean, var):
         Outputs. ``var`` is NaN where squares leave the range of float64.
     """
     rows, plan = x.shape[0], make_plan(x.shape[0], x.shape[1], x.size)
-    shift, sums, squares = scratch_like(x), scratch_like(mean), scratch_like(mean)
+    base, shift = scratch_like(mean), scratch_like(x)
+    sums, squares = scratch_like(mean), scratch_like(mean)
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
         for first in range(0, rows, plan[ROWS]):
             last = min(first + plan[ROWS], rows)
-            block_moments(x, plan, first, last, begin, end, shift, sums, squares)
+            block_moments(x, plan, first, last, begin, end, base, shift, sums, squares)
             merge_moments(mean, var, sums, squares, begin, end, first, last - first)
     finish_statistics(x, mean, var)
 
@@ -113,13 +93,14 @@ def batch_statistics(x, mean, var):
 def finish_statistics(x, mean, var):
     """Turn sums of squares into variances; what left the range of the dtype is computed again in float64."""
     n = x.size // mean.size
+    share = 1.0 / n
     least = _UNDERFLOW_32 * n if x.itemsize == 4 else _UNDERFLOW
     for j in range(mean.size):
         rolled()
         # A constant channel has exactly 0. Of two values, the gradients cancel down to the error of the variance.
         if var[j] != 0.0 and (n == 2 or not least <= var[j] < math.inf):
             _recompute(flat(x), x.shape[0], j, mean, var)
-        var[j] /= n
+        var[j] *= share
 
 
 @kernel

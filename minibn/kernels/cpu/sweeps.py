@@ -102,7 +102,7 @@ def _sum_differences(typing_context, x, shift, sums, squares, plan, first, last,
             varied = builder.select(lanes.any_nonzero(values), tiny, none)
             lanes.accumulate(builder.fadd(lanes.widen(code.dot(values, values)), varied), square, column)
 
-        code.walk.sum(body)
+        code.walk.sum([source], body)
         return context.get_dummy_value()
 
     return types.void(x, shift, sums, squares, *_BLOCK, types.intp), codegen
@@ -161,7 +161,7 @@ def _sum_products(
             lanes.accumulate(lanes.widen(code.total(upstream)), total, column)
             lanes.accumulate(lanes.widen(code.dot(upstream, values)), product, column)
 
-        code.walk.sum(body)
+        code.walk.sum([upper, source], body)
         return context.get_dummy_value()
 
     return types.void(dy, x, center, inverse, scale, shift, sums, products, relu, *_BLOCK), codegen

@@ -57,7 +57,7 @@ class Walk:
         last = self.builder.icmp_signed("==", row, self.rows)
         return self.builder.select(last, self.rest, self.width)
 
-    def sum(self, body):
+    def sum(self, arrays, body):
         """Walk the rows in groups of eight, then one by one; every line is masked.
 
         ``body(places, column, mask)`` writes the code for one line of columns of the rows at ``places``.
@@ -68,14 +68,18 @@ class Walk:
             start = b.add(self.start, b.mul(piece, self.positions))
             with loop(b, INDEX(0), grouped, ROWS) as row:
                 places = [self._place(start, b.add(row, INDEX(r))) for r in range(ROWS)]
-                self._columns(places, self.width, body)
+                ahead = b.mul(self.stride, INDEX(ROWS))
+                self._columns(places, self.width, body, arrays, ahead)
             with loop(b, grouped, b.add(self.rows, INDEX(1))) as row:
                 self._columns([self._place(start, row)], self._width(row), body)
 
-    def _columns(self, places, width, body):
+    def _columns(self, places, width, body, arrays=(), ahead=None):
         b = self.builder
         with loop(b, INDEX(0), width, self.lanes.count) as column:
             here = [b.add(place, column) for place in places]
+            for array in arrays:
+                for place in here:
+                    self.lanes.prefetch(array, b.add(place, ahead))
             body(here, column, self.lanes.mask(column, width))
 
     def write(self, target, large, body):
