@@ -45,15 +45,15 @@ def _batch_norm_inference(x, gamma, beta, mean, var, eps):
 
 
 def _batch_norm_inference_backward(dy, saved, needs):
-    """With given statistics a batch norm is an affine map of each column, and so is its derivative."""
+    """With given statistics a batch norm is an affine map of each channel, and so is its derivative."""
     x, gamma, mean, var, eps = saved
     zero = np.zeros_like(mean)
     dx = F.batch_norm_inference(dy, gamma, np.zeros_like(gamma), zero, var, eps) if needs[0] else None
     if not any(needs[1:]):
         return dx, None, None
-    one, nothing = np.ones_like(gamma), np.zeros_like(gamma)
-    normalized = F.batch_norm_inference(x, one, nothing, mean, var, eps)
-    return dx, (dy * normalized).sum(axis=0), dy.sum(axis=0)
+    normalized = F.batch_norm_inference(x, np.ones_like(gamma), np.zeros_like(gamma), mean, var, eps)
+    others = (0, *range(2, x.ndim))
+    return dx, (dy * normalized).sum(axis=others), dy.sum(axis=others)
 
 
 DENSE = register("dense", _dense, _dense_backward, _dense_outline)
@@ -140,7 +140,7 @@ def batch_norm(x, gamma, beta, eps=1e-5):
 
     Returns
     -------
-    y : Tensor of shape (N, C)
+    y : Tensor of the shape of x: (N, C) or (N, C, ...)
     mean, var : ndarray of float64, shape (C,)
         Batch mean and biased batch variance.
     """

@@ -189,6 +189,22 @@ def whole(name, value, low):
     return int(value)
 
 
+def axis(name, value, dims):
+    """Check the number of an axis, which may count from the end, and return it counted from the front.
+
+    Raises
+    ------
+    DtypeError, ArgumentError
+    """
+    if not isinstance(value, Integral) or isinstance(value, (bool, np.bool_)):
+        raise DtypeError(f"{name} must be an integer, got {type(value).__name__}; pass an int")
+    if not -dims <= value < dims:
+        raise ArgumentError(
+            f"{name} must lie in [{-dims}, {dims}), got {value}; x has {dims} axes, and 1 is usual"
+        )
+    return int(value) % dims
+
+
 def eps(value):
     """Check the eps of a batch norm: finite, 0 allowed."""
     return number("eps", value, 0.0, remedy="1e-5 is usual")

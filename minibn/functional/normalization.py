@@ -1,5 +1,7 @@
 """Batch norm and its running statistics, checked."""
 
+import math
+
 import numpy as np
 
 from minibn import kernels
@@ -9,40 +11,47 @@ from minibn.functional import checks
 _FLOAT64 = np.dtype(np.float64)
 
 
-def _scale_and_shift(x, gamma, beta):
-    columns = x.shape[1]
-    return checks.floats("gamma", gamma, (columns,), x.dtype), checks.floats(
-        "beta", beta, (columns,), x.dtype
-    )
+def _scale_and_shift(channels, dtype, gamma, beta):
+    gamma = checks.floats("gamma", gamma, (channels,), dtype)
+    return gamma, checks.floats("beta", beta, (channels,), dtype)
 
 
-def _statistics(mean, var, columns):
-    return checks.floats("mean", mean, (columns,), _FLOAT64, "statistics"), checks.variance(
-        "var", var, columns
-    )
+def _statistics(mean, var, channels):
+    mean = checks.floats("mean", mean, (channels,), _FLOAT64, "statistics")
+    return mean, checks.variance("var", var, channels)
 
 
-def _normalize(kernel, x, gamma, beta, eps):
-    x = checks.floats("x", x, ("N", "C"))
-    gamma, beta = _scale_and_shift(x, gamma, beta)
-    y, mean, var = np.empty_like(x), np.empty(x.shape[1]), np.empty(x.shape[1])
-    kernel(x, gamma, beta, checks.eps(eps), y, mean, var)
+def _by_channel(x, channel_axis):
+    """Return x, checked, and the shape (N, C) or (N, C, L) in which a kernel sees it: no axis needs a copy."""
+    x = checks.floats("x", x, None if getattr(x, "ndim", 0) >= 2 else ("N", "C"))
+    axis = checks.axis("channel_axis", channel_axis, x.ndim)
+    rows, length = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    return x, (rows, x.shape[axis]) if length == 1 else (rows, x.shape[axis], length)
+
+
+def _normalize(kernel, x, gamma, beta, eps, channel_axis):
+    x, shape = _by_channel(x, channel_axis)
+    gamma, beta = _scale_and_shift(shape[1], x.dtype, gamma, beta)
+    y, mean, var = np.empty_like(x), np.empty(shape[1]), np.empty(shape[1])
+    kernel(x.reshape(shape), gamma, beta, checks.eps(eps), y.reshape(shape), mean, var)
     return y, mean, var
 
 
-def batch_norm_forward(x, gamma, beta, eps=1e-5):
-    """Normalise each column by its own batch statistics, then scale and shift.
+def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
+    """Normalise each channel by its own batch statistics, then scale and shift.
 
     Parameters
     ----------
-    x : ndarray of float32 or float64, shape (N, C)
+    x : ndarray of float32 or float64, shape (N, C, ...)
     gamma, beta : ndarray of the dtype of x, shape (C,)
     eps : float
         Added to the variance inside the root; finite and not negative.
+    channel_axis : int
+        The axis of x that counts channels: 1 for (N, C, H, W), -1 for (N, H, W, C). None needs a copy.
 
     Returns
     -------
-    y : ndarray of the dtype of x, shape (N, C)
+    y : ndarray of the dtype and shape of x
     mean, var : ndarray of float64, shape (C,)
         Batch mean and *biased* batch variance.
 
@@ -52,82 +61,87 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5):
 
     Notes
     -----
-    Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1.
+    Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1; over several axes section 3.2.
     """
-    return _normalize(kernels.batch_norm_forward, x, gamma, beta, eps)
+    return _normalize(kernels.batch_norm_forward, x, gamma, beta, eps, channel_axis)
 
 
-def batch_norm_relu_forward(x, gamma, beta, eps=1e-5):
+def batch_norm_relu_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     """Batch norm followed by ReLU, in the same passes; arguments and results as :func:`batch_norm_forward`."""
-    return _normalize(kernels.batch_norm_relu_forward, x, gamma, beta, eps)
+    return _normalize(kernels.batch_norm_relu_forward, x, gamma, beta, eps, channel_axis)
 
 
-def batch_norm_inference(x, gamma, beta, mean, var, eps=1e-5):
+def batch_norm_inference(x, gamma, beta, mean, var, eps=1e-5, channel_axis=1):
     """Normalise with given statistics.
 
     Parameters
     ----------
-    x : ndarray of float32 or float64, shape (N, C)
+    x : ndarray of float32 or float64, shape (N, C, ...)
     gamma, beta : ndarray of the dtype of x, shape (C,)
     mean, var : ndarray of float64, shape (C,)
         Running statistics; var not negative.
     eps : float
+    channel_axis : int
+        The axis of x that counts channels.
 
     Returns
     -------
-    ndarray of the dtype of x, shape (N, C)
+    ndarray of the dtype and shape of x
 
     Raises
     ------
     DtypeError, ShapeError, ArgumentError
     """
-    x = checks.floats("x", x, ("N", "C"))
-    gamma, beta = _scale_and_shift(x, gamma, beta)
-    mean, var = _statistics(mean, var, x.shape[1])
+    x, shape = _by_channel(x, channel_axis)
+    gamma, beta = _scale_and_shift(shape[1], x.dtype, gamma, beta)
+    mean, var = _statistics(mean, var, shape[1])
     y = np.empty_like(x)
-    kernels.batch_norm_inference(x, gamma, beta, mean, var, checks.eps(eps), y)
+    kernels.batch_norm_inference(x.reshape(shape), gamma, beta, mean, var, checks.eps(eps), y.reshape(shape))
     return y
 
 
-def batch_norm_backward(dy, x, gamma, mean, var, eps=1e-5):
+def batch_norm_backward(dy, x, gamma, mean, var, eps=1e-5, channel_axis=1):
     """Differentiate :func:`batch_norm_forward`, through the batch statistics.
 
     Parameters
     ----------
-    dy, x : ndarray of float32 or float64, shape (N, C)
+    dy, x : ndarray of float32 or float64, shape (N, C, ...)
         Gradient of the loss by y, and the input of the forward pass.
     gamma : ndarray of the dtype of x, shape (C,)
     mean, var : ndarray of float64, shape (C,)
         What the forward pass returned.
     eps : float
+    channel_axis : int
+        The axis of x that counts channels.
 
     Returns
     -------
-    dx : ndarray of the dtype of x, shape (N, C)
+    dx : ndarray of the dtype and shape of x
     dgamma, dbeta : ndarray of the dtype of x, shape (C,)
 
     Raises
     ------
     DtypeError, ShapeError, ArgumentError
     """
-    x = checks.floats("x", x, ("N", "C"))
+    x, shape = _by_channel(x, channel_axis)
+    gamma = checks.floats("gamma", gamma, (shape[1],), x.dtype)
+    return _differentiate(kernels.batch_norm_backward, dy, x, shape, (gamma,), mean, var, eps)
+
+
+def _differentiate(kernel, dy, x, shape, affine, mean, var, eps):
     dy = checks.floats("dy", dy, x.shape, x.dtype)
-    gamma = checks.floats("gamma", gamma, (x.shape[1],), x.dtype)
-    mean, var = _statistics(mean, var, x.shape[1])
-    dx, dgamma, dbeta = np.empty_like(x), np.empty_like(gamma), np.empty_like(gamma)
-    kernels.batch_norm_backward(dy, x, gamma, mean, var, checks.eps(eps), dx, dgamma, dbeta)
+    mean, var = _statistics(mean, var, shape[1])
+    dx, dgamma, dbeta = np.empty_like(x), np.empty_like(affine[0]), np.empty_like(affine[0])
+    dy, source, target = (array.reshape(shape) for array in (dy, x, dx))
+    kernel(dy, source, *affine, mean, var, checks.eps(eps), target, dgamma, dbeta)
     return dx, dgamma, dbeta
 
 
-def batch_norm_relu_backward(dy, x, gamma, beta, mean, var, eps=1e-5):
+def batch_norm_relu_backward(dy, x, gamma, beta, mean, var, eps=1e-5, channel_axis=1):
     """Differentiate :func:`batch_norm_relu_forward`; as :func:`batch_norm_backward`, and beta for the mask."""
-    x = checks.floats("x", x, ("N", "C"))
-    dy = checks.floats("dy", dy, x.shape, x.dtype)
-    gamma, beta = _scale_and_shift(x, gamma, beta)
-    mean, var = _statistics(mean, var, x.shape[1])
-    dx, dgamma, dbeta = np.empty_like(x), np.empty_like(gamma), np.empty_like(gamma)
-    kernels.batch_norm_relu_backward(dy, x, gamma, beta, mean, var, checks.eps(eps), dx, dgamma, dbeta)
-    return dx, dgamma, dbeta
+    x, shape = _by_channel(x, channel_axis)
+    affine = _scale_and_shift(shape[1], x.dtype, gamma, beta)
+    return _differentiate(kernels.batch_norm_relu_backward, dy, x, shape, affine, mean, var, eps)
 
 
 def update_running_stats_inplace(running_mean, running_var, mean, var, n, momentum=0.1):

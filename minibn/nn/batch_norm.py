@@ -11,7 +11,7 @@ from minibn.nn.layer import Layer
 
 
 class BatchNorm(Layer):
-    """Batch normalization of each column.
+    """Batch normalization of each column, or of each channel: axis 1 of (N, C, L) and (N, C, H, W).
 
     In training a call normalises by the statistics of its own batch and moves the running statistics towards
     them; in evaluation, or frozen, it normalises by the running statistics and changes nothing.
@@ -58,25 +58,26 @@ class BatchNorm(Layer):
         self.frozen = False
 
     def __call__(self, x, training=None):
-        """Return the normalised batch, shape (N, features).
+        """Return the normalised batch, shape (N, features) or (N, features, ...).
 
         Raises
         ------
         BatchSizeError
-            For one row in training: it has no variance.
+            For one value per feature in training: it has no variance.
         """
         x = x if isinstance(x, Tensor) else Tensor(x)
         if self.frozen or not (self.training if training is None else training):
             return batch_norm_inference(
                 x, self.gamma, self.beta, self.running_mean, self.running_var, self.eps
             )
-        if x.data.ndim == 2 and len(x) == 1:
+        values = x.data.size // self.running_mean.size
+        if x.data.ndim >= 2 and values == 1:
             raise BatchSizeError(
                 "BatchNorm needs at least 2 rows in training, got 1: one row has no variance; "
                 "use a larger batch, join it to another batch, or call with training=False"
             )
         y, mean, var = batch_norm(x, self.gamma, self.beta, self.eps)
-        self._track(mean, var, len(x))
+        self._track(mean, var, values)
         return y
 
     def _track(self, mean, var, rows):

@@ -1,136 +1,151 @@
-r"""Batch normalization over the rows of an (N, C) array.
+r"""Batch normalization over the rows of an (N, C) array, or over rows and places of an (N, C, L) array.
 
 Conventions, the same everywhere in minibn: ``eps`` is added to the variance inside the root; the biased
 variance normalises; the unbiased one enters the running variance; momentum weighs the *new* value.
 
-For one feature with batch mean :math:`\mu` and biased variance :math:`\sigma^2`,
+For one channel with batch mean :math:`\mu` and biased variance :math:`\sigma^2`,
 
 .. math:: y = \gamma \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta
 
-(Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1). Statistics are float64 whatever x is, and are taken
-in two passes around the first row, never as E[x^2] - E[x]^2.
+(Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1; for (N, C, L) section 3.2). Statistics are float64
+whatever x is, and are never taken as E[x^2] - E[x]^2. The data is read in blocks of rows, twice; the second
+pass begins with the block that the first one ended with, which is still in the cache.
 """
 
 import numpy as np
 
 from minibn.kernels.compile import kernel
-from minibn.kernels.cpu.scratch import TILE, scratch_like
-from minibn.kernels.cpu.statistics import batch_statistics, inverse_deviation
+from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, SPREAD, STREAMED, make_plan
+from minibn.kernels.cpu.scratch import flat, rolled, scratch_like
+from minibn.kernels.cpu.statistics import batch_statistics
+from minibn.kernels.cpu.sweeps import differentiate_rows, multiply_add, normalize_rows, sum_products
+from minibn.kernels.cpu.tables import clear, expand, fold, invert_deviations
 
 
 @kernel
-def _affine(gamma, beta, mean, var, eps, start, center, scale, shift):
-    """Write factors with (x - center) * scale + shift = y, for the columns from ``start`` on.
+def affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, shift):
+    """Fill tables with factors such that (x - center) * scale + shift = y.
 
     ``center`` is the mean rounded to the dtype of the data, so that subtracting it from nearby data is exact;
     what the rounding left out is folded into ``shift``, so that the second pass stays in that dtype.
     """
-    for k in range(min(TILE, mean.size - start)):
-        j = start + k
-        factor = gamma[j] * inverse_deviation(var[j], eps)
-        center[k] = mean[j]
-        scale[k] = factor
-        shift[k] = beta[j] - (mean[j] - np.float64(center[k])) * factor
-
-
-@kernel
-def _rectified(value, relu):
-    """Return the value, or its ReLU where ``relu`` is not None. NaN stays NaN."""
-    if relu is None:
-        return value
-    return value if not value <= 0 else 0.0
+    for q in range(end - begin):
+        rolled()
+        j = begin + q
+        factor = gamma[j] * inverse[q]
+        center[q] = mean[j]
+        scale[q] = factor
+        shift[q] = beta[j] - (mean[j] - np.float64(center[q])) * factor
+    expand(center, plan, end - begin)
+    expand(scale, plan, end - begin)
+    expand(shift, plan, end - begin)
 
 
 @kernel
 def normalize(x, gamma, beta, mean, var, eps, y, relu):
     """Write gamma * (x - mean) / sqrt(var + eps) + beta, or the ReLU of it where ``relu`` is not None."""
+    rows, plan = x.shape[0], make_plan(x.shape[0], x.shape[1], x.size)
     center, scale, shift = scratch_like(y), scratch_like(y), scratch_like(y)
-    rows, columns = x.shape
-    for start in range(0, columns, TILE):
-        stop = min(start + TILE, columns)
-        _affine(gamma, beta, mean, var, eps, start, center, scale, shift)
-        for i in range(rows):
-            x_row, y_row = x[i, start:stop], y[i, start:stop]
-            for k in range(stop - start):
-                y_row[k] = _rectified((x_row[k] - center[k]) * scale[k] + shift[k], relu)
+    inverse = scratch_like(mean)
+    large, step = y.size * y.itemsize >= STREAMED, plan[ROWS]
+    for begin in range(0, plan[CHANNELS], plan[GROUP]):
+        end = min(begin + plan[GROUP], plan[CHANNELS])
+        invert_deviations(var, eps, begin, end, inverse)
+        affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, shift)
+        for first in range((rows - 1) // step * step, -1, -step):
+            last = min(first + step, rows)
+            normalize_rows(x, y, center, scale, shift, relu, large, plan, first, last, begin, end)
 
 
 @kernel
-def _upstream(dy, x, center, scale, shift, relu):
-    """Return dy, or 0 where a ReLU behind the batch norm was closed."""
-    if relu is None:
-        return dy
-    return dy if not (x - center) * scale + shift <= 0 else 0.0
-
-
-@kernel
-def _sums(dy, x, mean, start, stop, center, scale, shift, dy_sum, product_sum, relu):
-    """Write the column sums of dy and of dy * (x - mean), in float64."""
-    for k in range(stop - start):
-        dy_sum[k] = product_sum[k] = 0.0
-    tile_mean = mean[start:stop]
-    for i in range(x.shape[0]):
-        dy_row, x_row = dy[i, start:stop], x[i, start:stop]
-        for k in range(stop - start):
-            upstream = np.float64(_upstream(dy_row[k], x_row[k], center[k], scale[k], shift[k], relu))
-            dy_sum[k] += upstream
-            product_sum[k] += upstream * (np.float64(x_row[k]) - tile_mean[k])
-
-
-@kernel
-def _tilt(mean, var, eps, rows, start, center, dy_sum, product_sum, dy_mean, slope, offset):
-    r"""Write factors with dx = (dy - dy_mean + (x - center) * slope + offset) * scale.
+def tilt_tables(mean, inverse, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset):
+    r"""Fill tables with factors such that dx = (dy - dy_mean + (x - center) * slope + offset) * scale.
 
     That is :math:`dx = \gamma s\,(dy - \overline{dy} - \hat x\,\overline{dy\,\hat x})` with
     :math:`s = 1/\sqrt{\sigma^2+\epsilon}` (Ioffe and Szegedy 2015, section 3), with both centres rounded to
     the dtype of the data and their remainders folded into ``offset``. ``product_sum`` becomes dgamma.
     """
-    for k in range(min(TILE, mean.size - start)):
-        inverse = inverse_deviation(var[start + k], eps)
-        product_sum[k] *= inverse
-        mean_dy, steepness = dy_sum[k] / rows, -product_sum[k] * inverse / rows
-        dy_mean[k], slope[k] = mean_dy, steepness
-        rest = np.float64(center[k]) - mean[start + k]
-        offset[k] = (np.float64(dy_mean[k]) - mean_dy) + rest * steepness
+    share = 1.0 / n
+    for q in range(end - begin):
+        rolled()
+        rest = np.float64(center[q * plan[SPREAD]]) - mean[begin + q]
+        product_sum[q] += rest * inverse[q] * dy_sum[q]
+        mean_dy, steepness = dy_sum[q] * share, -product_sum[q] * inverse[q] * share
+        dy_mean[q], slope[q] = mean_dy, steepness
+        offset[q] = (np.float64(dy_mean[q]) - mean_dy) + rest * steepness
+    expand(dy_mean, plan, end - begin)
+    expand(slope, plan, end - begin)
+    expand(offset, plan, end - begin)
 
 
 @kernel
-def _small_batch(dy, x, mean, var, eps, gamma, start, center, scale, shift, dy_sum, product_sum, dx, relu):
-    """Write dx in float64: in a batch of two rows its terms cancel to eps / var of their size."""
-    rows = x.shape[0]
-    for k in range(min(TILE, mean.size - start)):
-        j = start + k
-        inverse = inverse_deviation(var[j], eps)
-        tilt, mean_dy = product_sum[k] * inverse / rows, dy_sum[k] / rows
-        for i in range(rows):
-            upstream = np.float64(_upstream(dy[i, j], x[i, j], center[k], scale[k], shift[k], relu))
-            dx[i, j] = (upstream - mean_dy - (np.float64(x[i, j]) - mean[j]) * tilt) * (gamma[j] * inverse)
+def _small_batch(dy, x, gamma, mean, inverse, begin, end, center, scale, shift, dx, dgamma, dbeta, relu):
+    """Write all gradients in float64: of two values per channel, the terms of dx cancel to eps / var of them."""
+    gap, step = (mean.size, 1) if dy.shape[0] == 2 else (1, 2)
+    dy, x, dx = flat(dy), flat(x), flat(dx)
+    for q in range(end - begin):
+        rolled()
+        j = begin + q
+        first, total, product = j * step, 0.0, 0.0
+        for k in (first, first + gap):
+            rolled()
+            closed = relu is not None and multiply_add(x[k] - center[q], scale[q], shift[q]) <= 0
+            upstream = 0.0 if closed else np.float64(dy[k])
+            dx[k] = upstream
+            total += upstream
+            product += upstream * ((np.float64(x[k]) - mean[j]) * inverse[q])
+        dgamma[j], dbeta[j] = product, total
+        for k in (first, first + gap):
+            rolled()
+            normalized = (np.float64(x[k]) - mean[j]) * inverse[q]
+            dx[k] = (dx[k] - total / 2 - normalized * (product / 2)) * (gamma[j] * inverse[q])
 
 
 @kernel
 def differentiate(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu):
     """Write the gradients of :func:`normalize` where ``mean`` and ``var`` are those of x itself."""
+    rows, plan = x.shape[0], make_plan(x.shape[0], x.shape[1], x.size)
+    inverse, deviation = scratch_like(mean), scratch_like(x)
     center, scale, shift = scratch_like(x), scratch_like(x), scratch_like(x)
     dy_mean, slope, offset = scratch_like(x), scratch_like(x), scratch_like(x)
+    sums, products = scratch_like(mean), scratch_like(mean)
     dy_sum, product_sum = scratch_like(mean), scratch_like(mean)
-    rows, columns = x.shape
-    for start in range(0, columns, TILE):
-        stop = min(start + TILE, columns)
-        _affine(gamma, beta, mean, var, eps, start, center, scale, shift)
-        _sums(dy, x, mean, start, stop, center, scale, shift, dy_sum, product_sum, relu)
-        _tilt(mean, var, eps, rows, start, center, dy_sum, product_sum, dy_mean, slope, offset)
-        for k in range(stop - start):
-            dgamma[start + k], dbeta[start + k] = product_sum[k], dy_sum[k]
-        if rows == 2:
+    large, step, n = dx.size * dx.itemsize >= STREAMED, plan[ROWS], x.size // mean.size
+    for begin in range(0, plan[CHANNELS], plan[GROUP]):
+        end = min(begin + plan[GROUP], plan[CHANNELS])
+        invert_deviations(var, eps, begin, end, inverse)
+        affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, shift)
+        if n == 2:
             _small_batch(
-                dy, x, mean, var, eps, gamma, start, center, scale, shift, dy_sum, product_sum, dx, relu
+                dy, x, gamma, mean, inverse, begin, end, center, scale, shift, dx, dgamma, dbeta, relu
             )
             continue
-        for i in range(rows):
-            dy_row, x_row, dx_row = dy[i, start:stop], x[i, start:stop], dx[i, start:stop]
-            for k in range(stop - start):
-                upstream = _upstream(dy_row[k], x_row[k], center[k], scale[k], shift[k], relu)
-                dx_row[k] = (upstream - dy_mean[k] + (x_row[k] - center[k]) * slope[k] + offset[k]) * scale[k]
+        for q in range(end - begin):
+            rolled()
+            deviation[q], dy_sum[q], product_sum[q] = inverse[q], 0.0, 0.0
+        expand(deviation, plan, end - begin)
+        for first in range(0, rows, step):
+            last = min(first + step, rows)
+            clear(sums, plan)
+            clear(products, plan)
+            sum_products(
+                dy, x, center, deviation, scale, shift, sums, products, relu, plan, first, last, begin, end
+            )
+            fold(sums, plan, end - begin)
+            fold(products, plan, end - begin)
+            for q in range(end - begin):
+                rolled()
+                dy_sum[q] += sums[q]
+                product_sum[q] += products[q]
+        tilt_tables(mean, inverse, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset)
+        for q in range(end - begin):
+            rolled()
+            dgamma[begin + q], dbeta[begin + q] = product_sum[q], dy_sum[q]
+        for first in range((rows - 1) // step * step, -1, -step):
+            last = min(first + step, rows)
+            differentiate_rows(
+                dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu, large, plan, first, last, begin, end
+            )  # fmt: skip
 
 
 @kernel
@@ -139,12 +154,12 @@ def batch_norm_forward(x, gamma, beta, eps, y, mean, var):
 
     Parameters
     ----------
-    x : ndarray of float32 or float64, shape (N, C)
+    x : ndarray of float32 or float64, shape (N, C) or (N, C, L)
         C-contiguous, N at least 1. Nothing is checked.
     gamma, beta : ndarray of the dtype of x, shape (C,)
     eps : float
         Added to the variance inside the root.
-    y : ndarray of the dtype of x, shape (N, C)
+    y : ndarray of the dtype of x, shape (N, C) or (N, C, L)
         Output.
     mean, var : ndarray of float64, shape (C,)
         Outputs: batch mean and *biased* batch variance.
@@ -163,14 +178,14 @@ def batch_norm_inference(x, gamma, beta, mean, var, eps, y):
 
     Parameters
     ----------
-    x : ndarray of float32 or float64, shape (N, C)
+    x : ndarray of float32 or float64, shape (N, C) or (N, C, L)
         C-contiguous. Nothing is checked.
     gamma, beta : ndarray of the dtype of x, shape (C,)
     mean, var : ndarray of float64, shape (C,)
         Running statistics.
     eps : float
         Added to the variance inside the root.
-    y : ndarray of the dtype of x, shape (N, C)
+    y : ndarray of the dtype of x, shape (N, C) or (N, C, L)
         Output.
 
     Notes
@@ -186,16 +201,16 @@ def batch_norm_backward(dy, x, gamma, mean, var, eps, dx, dgamma, dbeta):
 
     Parameters
     ----------
-    dy : ndarray of the dtype of x, shape (N, C)
+    dy : ndarray of the dtype of x, shape (N, C) or (N, C, L)
         Gradient of the loss by y.
-    x : ndarray of float32 or float64, shape (N, C)
+    x : ndarray of float32 or float64, shape (N, C) or (N, C, L)
         The input of the forward pass. C-contiguous. Nothing is checked.
     gamma : ndarray of the dtype of x, shape (C,)
     mean, var : ndarray of float64, shape (C,)
         What the forward pass wrote.
     eps : float
         The same as in the forward pass.
-    dx : ndarray of the dtype of x, shape (N, C)
+    dx : ndarray of the dtype of x, shape (N, C) or (N, C, L)
         Output.
     dgamma, dbeta : ndarray of the dtype of x, shape (C,)
         Outputs.

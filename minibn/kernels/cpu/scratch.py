@@ -1,12 +1,24 @@
-"""Small scratch arrays on the stack, so that kernels need no heap."""
+"""Small scratch arrays on the stack, so that kernels need no heap; and arrays seen as vectors."""
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, config, types
-from numba.extending import intrinsic, overload
+from numba import config, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
+
+from minibn.kernels.cpu.lanes import LINE, keep_rolled
 
 TILE = 512
-"""Columns handled at a time by kernels that keep per-column factors in scratch arrays."""
+"""Entries of a scratch array."""
+
+
+def _vector(context, builder, dtype, data, size):
+    """Return a C-contiguous array of one dimension on memory that it does not own."""
+    item = context.get_constant(types.intp, dtype.bitwidth // 8)
+    array = make_array(types.Array(dtype, 1, "C"))(context, builder)
+    populate_array(array, data, [size], [item], item, None)
+    return array._getvalue()
+
 
 PANEL = 256
 """Rows of a panel: 64 bytes of each of so many rows of a matrix, side by side."""
@@ -14,49 +26,70 @@ PANEL = 256
 _PANEL_SIZE = PANEL * 16
 
 
-def _stack(llvm_type, numba_type, size):
-    """Return an intrinsic that reserves some numbers in the stack frame of the calling function."""
+def _reserving(size):
+    """Return an intrinsic that reserves numbers of an array's dtype in the stack frame of the calling function."""
 
     @intrinsic
-    def reserve(typing_context):
+    def reserve(typing_context, array):
         def codegen(context, builder, signature, arguments):
+            element = context.get_value_type(array.dtype)
             # not cgutils.alloca_once: it also fills the block with zeros, one store for every number
             with builder.goto_entry_block():
-                block = builder.alloca(ir.ArrayType(llvm_type, size))
-            return builder.bitcast(block, llvm_type.as_pointer())
+                block = builder.alloca(ir.ArrayType(element, size))
+            block.align = LINE
+            extent = context.get_constant(types.intp, size)
+            return _vector(
+                context, builder, array.dtype, builder.bitcast(block, element.as_pointer()), extent
+            )
 
-        return types.CPointer(numba_type)(), codegen
+        return types.Array(array.dtype, 1, "C")(array), codegen
 
     return reserve
 
 
-def scratch_like(array):
+def _plain_scratch_like(array):
     """Return ``TILE`` uninitialised numbers of the array's dtype, valid until the calling kernel returns.
 
-    Inside compiled code the numbers live on the stack of the caller, into which this function is always
-    inlined; in plain Python they are an ordinary array.
+    Inside compiled code the numbers live in the stack frame of the caller; in plain Python they are an
+    ordinary array.
     """
     return np.empty(TILE, array.dtype)
 
 
-def panel_like(array):
+def _plain_panel_like(array):
     """Return room for a panel of the array's dtype, as :func:`scratch_like` does."""
     return np.empty(_PANEL_SIZE, array.dtype)
 
 
-if not config.DISABLE_JIT:  # type: ignore[attr-defined]
-    _float32, _float64 = (ir.FloatType(), types.float32), (ir.DoubleType(), types.float64)
-    _tile_32, _tile_64 = _stack(*_float32, TILE), _stack(*_float64, TILE)
-    _panel_32, _panel_64 = _stack(*_float32, _PANEL_SIZE), _stack(*_float64, _PANEL_SIZE)
+@intrinsic
+def _flat(typing_context, array):
+    def codegen(context, builder, signature, arguments):
+        source = make_array(array)(context, builder, arguments[0])
+        return _vector(context, builder, array.dtype, source.data, source.nitems)
 
-    @overload(scratch_like, inline="always")
-    def _scratch_like(array):
-        if array.dtype == types.float32:
-            return lambda array: carray(_tile_32(), TILE)
-        return lambda array: carray(_tile_64(), TILE)
+    return types.Array(array.dtype, 1, "C")(array), codegen
 
-    @overload(panel_like, inline="always")
-    def _panel_like(array):
-        if array.dtype == types.float32:
-            return lambda array: carray(_panel_32(), _PANEL_SIZE)
-        return lambda array: carray(_panel_64(), _PANEL_SIZE)
+
+def _plain_flat(array):
+    """Return a C-contiguous array as a vector on the same memory."""
+    return array.reshape(-1)
+
+
+@intrinsic
+def _rolled(typing_context):
+    def codegen(context, builder, signature, arguments):
+        keep_rolled(builder)
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+def _plain_rolled():
+    """Keep the loop around this call as it is written: short loops gain nothing from unrolling."""
+
+
+_PLAIN = config.DISABLE_JIT  # type: ignore[attr-defined]
+scratch_like = _plain_scratch_like if _PLAIN else _reserving(TILE)
+panel_like = _plain_panel_like if _PLAIN else _reserving(_PANEL_SIZE)
+flat = _plain_flat if _PLAIN else _flat
+rolled = _plain_rolled if _PLAIN else _rolled

@@ -1,82 +1,124 @@
-"""Exact statistics of the columns of an (N, C) array, and the running averages of them."""
+"""Exact statistics of the channels of an (N, C) or (N, C, L) array, and the running averages of them.
+
+The data is read once. In each block of rows the differences from a shift near the mean are summed in the dtype
+of the data, eight rows at a time, and the rest in float64: the difference of two nearby numbers is exact. The
+moments of the blocks are merged in a fixed order (Chan, Golub and LeVeque 1983, equation 2.1).
+"""
 
 import math
 
 import numpy as np
 
 from minibn.kernels.compile import kernel
+from minibn.kernels.cpu.positions import CHANNELS, GROUP, LENGTH, ROWS, SPREAD, make_plan
+from minibn.kernels.cpu.scratch import flat, rolled, scratch_like
+from minibn.kernels.cpu.sweeps import VARIED, sum_differences
+from minibn.kernels.cpu.tables import clear, expand, fold, update_moments
 
-_UNDERFLOW = 1e-280  # below this a float64 sum of squares has lost digits, or is the exact 0 of a constant
+_SAMPLES = 8  # rows whose mean is the shift of a block
+_UNDERFLOW = 1e-280  # below this a float64 sum of squares has lost digits
+_UNDERFLOW_32 = 1e-34  # the same for the mean of float32 squares
 
 
 @kernel
-def inverse_deviation(var, eps):
-    """Return 1 / sqrt(var + eps); 0 where that is 1 / 0, NaN where the variance overflowed.
+def block_moments(x, plan, first, last, begin, end, base, shift, sums, squares):
+    """Write mean and sum of squared deviations of channels begin to end in rows first to last.
 
-    The zero makes a constant feature come out as beta, with zero gradient, also at ``eps = 0``; the NaN keeps
-    an overflow from looking like a constant feature.
+    Both stand at the beginning of the tables ``sums`` and ``squares``. The sums are taken twice: of a few rows,
+    spread over the block, around the first row; and of all rows around the mean of these few, the shift.
+    Neither a trend nor an outlier in the first row takes it far from the mean, and where all values are one
+    constant, so is the shift.
     """
-    total = var + eps
-    if total == 0.0:
-        return 0.0
-    if total == math.inf:
-        return math.nan
-    return 1.0 / math.sqrt(total)
+    length, row = plan[LENGTH], plan[CHANNELS] * plan[LENGTH]
+    data, start = flat(x), first * row + begin * length
+    for q in range(end - begin):
+        rolled()
+        base[q] = shift[q] = data[start + q * length]
+    rows = last - first
+    samples, step = min(rows, _SAMPLES), max(rows // _SAMPLES, 1) * row
+    if plan[SPREAD] < length:
+        samples, step = _SAMPLES, length // _SAMPLES
+    share = 1.0 / (samples * plan[SPREAD])
+    for _ in range(2):
+        rolled()
+        expand(shift, plan, end - begin)
+        clear(sums, plan)
+        clear(squares, plan)
+        sum_differences(x, shift, sums, squares, plan, first, first + samples, begin, end, step)
+        fold(sums, plan, end - begin)
+        fold(squares, plan, end - begin)
+        update_moments(base, shift, sums, squares, end - begin, share)
+        samples, step, share = rows, 0, 1.0 / (rows * length)
 
 
 @kernel
-def _mean(x, mean):
-    """Write the mean of each column, summed as float64 differences from the first row."""
-    rows, columns = x.shape
-    first = x[0]
-    for j in range(columns):
-        mean[j] = 0.0
-    for i in range(1, rows):
-        row = x[i]
-        for j in range(columns):
-            mean[j] += np.float64(row[j]) - np.float64(first[j])
-    for j in range(columns):
-        mean[j] = np.float64(first[j]) + mean[j] / rows
-
-
-@kernel
-def _variance(x, mean, var):
-    """Write the biased variance of each column around the given mean."""
-    rows, columns = x.shape
-    for j in range(columns):
-        var[j] = 0.0
-    for i in range(rows):
-        row = x[i]
-        for j in range(columns):
-            difference = np.float64(row[j]) - mean[j]
-            var[j] += difference * difference
-    for j in range(columns):
-        if var[j] < _UNDERFLOW and not _is_constant(x, j):
-            var[j] = math.nan  # squares underflowed: better visible than wrong
-        var[j] /= rows
-
-
-@kernel
-def _is_constant(x, j):
-    for i in range(1, x.shape[0]):
-        if x[i, j] != x[0, j]:
-            return False
-    return True
+def merge_moments(mean, square, block_mean, block_square, begin, end, before, rows):
+    """Merge moments of a block of some rows into those of the rows before it."""
+    weight = rows / (before + rows)
+    for q in range(end - begin):
+        rolled()
+        j = begin + q
+        if before == 0:
+            mean[j], square[j] = block_mean[q], block_square[q]
+        else:
+            delta = block_mean[q] - mean[j]
+            mean[j] += delta * weight
+            square[j] += block_square[q] + (delta * delta * (before * weight) + VARIED * (delta != 0.0))
 
 
 @kernel
 def batch_statistics(x, mean, var):
-    """Compute mean and biased variance of each column, exactly at any mean.
+    """Compute mean and biased variance of each channel, exactly at any mean.
 
     Parameters
     ----------
-    x : ndarray of float32 or float64, shape (N, C)
+    x : ndarray of float32 or float64, shape (N, C) or (N, C, L)
         C-contiguous, N at least 1. Nothing is checked.
     mean, var : ndarray of float64, shape (C,)
         Outputs. ``var`` is NaN where squares leave the range of float64.
     """
-    _mean(x, mean)
-    _variance(x, mean, var)
+    rows, plan = x.shape[0], make_plan(x.shape[0], x.shape[1], x.size)
+    base, shift = scratch_like(mean), scratch_like(x)
+    sums, squares = scratch_like(mean), scratch_like(mean)
+    for begin in range(0, plan[CHANNELS], plan[GROUP]):
+        end = min(begin + plan[GROUP], plan[CHANNELS])
+        for first in range(0, rows, plan[ROWS]):
+            last = min(first + plan[ROWS], rows)
+            block_moments(x, plan, first, last, begin, end, base, shift, sums, squares)
+            merge_moments(mean, var, sums, squares, begin, end, first, last - first)
+    finish_statistics(x, mean, var)
+
+
+@kernel
+def finish_statistics(x, mean, var):
+    """Turn sums of squares into variances; what left the range of the dtype is computed again in float64."""
+    n = x.size // mean.size
+    share = 1.0 / n
+    least = _UNDERFLOW_32 * n if x.itemsize == 4 else _UNDERFLOW
+    for j in range(mean.size):
+        rolled()
+        # A constant channel has exactly 0. Of two values, the gradients cancel down to the error of the variance.
+        if var[j] != 0.0 and (n == 2 or not least <= var[j] < math.inf):
+            _recompute(flat(x), x.shape[0], j, mean, var)
+        var[j] *= share
+
+
+@kernel
+def _recompute(data, rows, j, mean, var):
+    """Write the mean of a channel and its sum of squares, in float64 and two passes."""
+    length, step = data.size // (rows * mean.size), data.size // rows
+    center, total = np.float64(data[j * length]), 0.0
+    for power in range(2):
+        mean[j], total = center, 0.0
+        for start in range(j * length, data.size, step):
+            for k in range(start, start + length):
+                rolled()
+                difference = np.float64(data[k]) - center
+                total += difference * difference if power else difference
+            if not abs(total) < math.inf:
+                break  # NaN and infinity stay
+        center += total / (rows * length)
+    var[j] = total if total >= _UNDERFLOW else math.nan  # underflow: better visible than wrong
 
 
 @kernel
@@ -100,5 +142,6 @@ def update_running_stats_inplace(running_mean, running_var, mean, var, n, moment
     """
     correction = n / (n - 1) if n > 0 else 1.0
     for j in range(running_mean.size):
+        rolled()
         running_mean[j] += momentum * (mean[j] - running_mean[j])
         running_var[j] += momentum * (var[j] * correction - running_var[j])
