@@ -143,13 +143,16 @@ def _train(experiment, folder, start, threads, as_json):
 
 
 def _interruptible(experiment, folder, start):
+    import shlex
+
     from .arm import run_arm
+    from .interrupt import Interrupted
 
     try:
         return run_arm(experiment, folder, start)
     except KeyboardInterrupt:
-        click.echo(f"minibn train --resume {folder} continues this run", err=True)
-        raise
+        command = shlex.join(["minibn", "train", "--resume", str(folder)])
+        raise Interrupted(f"interrupted; to continue: {command}") from None
 
 
 def _has_documents(experiment):

@@ -121,9 +121,65 @@ def test_a_missing_extra_is_named_with_its_pip_line(files):
     assert "Traceback" not in process.stderr
 
 
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Interrupt:
+    wanted = sys.argv.pop(1)
+
+    def find_spec(self, name, *rest):
+        if name == self.wanted:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from minibn_cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["minibn_cli.commands", "click", "minibn_cli.train", "numpy", "numba", "minibn.train.fit"]
+)
+def test_ctrl_c_during_start_up_is_no_traceback(tmp_path, module):
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, module, "train"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert process.returncode == 130
+    assert process.stdout == ""
+    assert process.stderr in ("", "Error: interrupted\n")
+
+
+INTERRUPTED_CALLBACK = """
+import os, signal, time
+from minibn_cli.interrupt import Interrupted, InterruptibleGroup
+
+class Deaf:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+group = InterruptibleGroup("group")
+
+@group.command()
+def wait():
+    Deaf()
+    for _ in range(200):
+        time.sleep(0.05)
+
+try:
+    group(["wait"], standalone_mode=False)
+except Interrupted:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_is_not_lost_in_a_callback(tmp_path):
+    process = _python(INTERRUPTED_CALLBACK, tmp_path)
+    assert (process.stdout, process.stderr) == ("interrupted\n", "")
+
+
 @pytest.mark.parametrize("arguments", ["['--help']", "['train', '--help']", "['--version']"])
 def test_help_imports_neither_numba_nor_numpy(tmp_path, arguments):
-    code = f"import sys\nfrom minibn_cli.main import cli\ncli({arguments}, standalone_mode=False)\nprint([m for m in ('numba', 'numpy', 'matplotlib') if m in sys.modules])"
+    code = f"import sys\nfrom minibn_cli.commands import cli\ncli({arguments}, standalone_mode=False)\nprint([m for m in ('numba', 'numpy', 'matplotlib') if m in sys.modules])"
     process = _python(code, tmp_path)
     assert process.stdout.strip().splitlines()[-1] == "[]", process.stderr
 
