@@ -37,6 +37,9 @@ WRONG = [
     ("--data infinite.csv", "column 'a', row 1: inf is not finite"),
     ("--data lonely.csv", "class 7 (row 5) has fewer than two"),
     ("--data objects.npz", "never unpickled"),
+    ("--data folder.csv", "it is a folder, not a file"),
+    ("--data semicolons.csv", "separated by semicolons, not commas"),
+    ("--data latin.csv", "line 2 holds the byte 0xe9, which is not UTF-8"),
     ("--data two.csv --target z", "there is no column 'z'"),
     ("--data two.csv --positive z", "expected one of the labels"),
     ("--resume nowhere", "holds no run to resume"),
@@ -56,6 +59,9 @@ def files(tmp_path_factory):
     }
     for name, lines in rows.items():
         (folder / f"{name}.csv").write_text("\n".join(["a,b,t", *lines]) + "\n")
+    (folder / "folder.csv").mkdir()
+    (folder / "semicolons.csv").write_text("a;b;t\n1;2;0\n3;4;1\n")
+    (folder / "latin.csv").write_bytes("a,t\n1,caf\xe9\n2,th\xe9\n".encode("latin-1"))
     np.savez(folder / "objects.npz", x=np.array([[1, "a"], [2, None]], object), y=np.array([0, 1]))
     return folder
 
