@@ -2,7 +2,16 @@
 
 import click
 
-from .options import run_options, settings_from, settings_options, stored_threads, use_threads
+from .options import (
+    folder_name,
+    refuse_batch_norm_options,
+    run_options,
+    say_unused,
+    settings_from,
+    settings_options,
+    stored_threads,
+    use_threads,
+)
 
 
 @click.command()
@@ -11,6 +20,7 @@ from .options import run_options, settings_from, settings_options, stored_thread
 @click.option(
     "--resume",
     type=click.Path(file_okay=False),
+    callback=folder_name,
     help="Continue the run in this folder, with its stored options; --epochs is the new total.",
 )
 @run_options
@@ -20,8 +30,6 @@ def train(context, resume, out, overwrite, as_json, threads, **options):
 
     Writes checkpoints, metrics, plots and a manifest to a run folder.
     """
-    if resume == "" or out == "":
-        raise click.UsageError("--resume and --out need the name of a folder, got an empty one")
     threads = use_threads(threads or (stored_threads(resume) if resume else None))
     from .progress import announce_compilation
 
@@ -47,8 +55,10 @@ def _fresh(options, out, overwrite, threads):
 
     from .runs import open_folder, write_manifest
 
+    refuse_batch_norm_options(options)
     settings = settings_from(options)
     experiment = prepare(settings)
+    say_unused(options, experiment)
     arm = "bn" if settings.bn else "no-bn"
     folder = open_folder(out, overwrite, f"{experiment.dataset.name}-{arm}-{settings.seed}")
     write_manifest(folder, experiment, threads)
@@ -121,16 +131,17 @@ def _train(experiment, folder, start, threads, as_json):
     outcome = _interruptible(experiment, folder, start)
     if not as_json:
         _print_outcome(experiment, outcome)
+    from . import documents
     from .plots import plot_epochs
 
-    example = _has_documents(experiment)
+    known = documents.belong_to(experiment.settings)
     files = {
         "folder": folder,
         **checkpoint_files(folder),
         "manifest": folder / MANIFEST,
         "metrics": folder / METRICS,
     }
-    files |= plot_epochs(outcome.records, folder, f"{experiment.dataset.name}, {text}", example)
+    files |= plot_epochs(outcome.records, folder, f"{experiment.dataset.name}, {text}", known)
     report = run_report("train", experiment, outcome, files, threads)
     write_json(folder / METRICS, report)
     if as_json:
@@ -155,16 +166,16 @@ def _interruptible(experiment, folder, start):
         raise Interrupted(f"interrupted; to continue: {command}") from None
 
 
-def _has_documents(experiment):
-    return experiment.settings.data == "example" and experiment.settings.bn
-
-
 def _print_outcome(experiment, outcome):
+    from . import documents
     from .chart import loss_chart
-    from .tables import epoch_table, failure_line, heading, print_final
+    from .tables import counted, epoch_table, failure_line, heading, print_final
 
     heading("epochs (train loss and acc are running means in training mode)")
-    click.echo(epoch_table(outcome.records, _has_documents(experiment)))
+    known = documents.belong_to(experiment.settings)
+    click.echo(epoch_table(outcome.records, known))
+    if known:
+        click.echo(documents.TRACE_NOTE)
     if outcome.best_epoch is not None:
         click.echo(f"kept the weights of epoch {outcome.best_epoch}, the lowest validation loss")
     chart = loss_chart({"*": [record.train_loss for record in outcome.records]})
@@ -174,4 +185,4 @@ def _print_outcome(experiment, outcome):
     if outcome.failed:
         heading(failure_line(outcome.failed))
     else:
-        print_final(outcome.final, f"{len(experiment.y_validation)} validation rows")
+        print_final(outcome.final, counted(len(experiment.y_validation), "validation row"))

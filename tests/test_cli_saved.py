@@ -255,7 +255,10 @@ def test_a_comparison_is_not_resumed_and_not_touched(tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "both").iterdir() if path.is_file()} == before
 
 
-@pytest.mark.parametrize("flag", ["--resume", "--out"])
-def test_an_empty_folder_name_starts_no_run(tmp_path, flag):
-    assert "got an empty one" in run("train", flag, "", cwd=tmp_path, code=2).stderr
+@pytest.mark.parametrize(
+    ("command", "flag"), [("train", "--resume"), ("train", "--out"), ("compare", "--out")]
+)
+def test_an_empty_folder_name_starts_no_run(tmp_path, command, flag):
+    stderr = run(command, flag, "", cwd=tmp_path, code=2).stderr
+    assert f"'{flag}': needs the name of a folder, got an empty one" in stderr
     assert not (tmp_path / "runs").exists()

@@ -27,11 +27,13 @@ from minibn.train import (
     build,
     epochs,
     fit,
+    memory,
     prepare,
     run_epochs,
     step,
 )
 from minibn.train.batches import batch_bounds, epoch_order
+from minibn.train.memory import LAYER_BYTES, machine_bytes, training_bytes
 
 FIXTURE = Path(__file__).parent / "fixtures" / "parity.npz"
 
@@ -521,6 +523,43 @@ def test_wrong_call_changes_nothing(changed, error, fragments):
     assert states(model) == before
 
 
+# memory
+
+
+@pytest.mark.parametrize(
+    ("make", "slots"), [(lambda: SGD(0.1), 0), (lambda: SGD(0.1, 0.9), 1), (lambda: Adam(), 2)]
+)
+@pytest.mark.parametrize("bn", [True, False])
+def test_the_memory_estimate_counts_what_a_run_holds(make, slots, bn):
+    sizes, optimizer = [30, 400, 300, 5], make()
+    model = nn.mlp(sizes, bn=bn)
+    x, y = blobs(64, 30, 5)
+    fit(model, x, y, optimizer=optimizer, epochs=1)
+    parameters = [tensor.data for tensor in model.parameters().values()]
+    held = 2 * sum(array.nbytes for array in parameters)  # weights and gradients
+    held += sum(array.nbytes for state in optimizer.state.values() for array in state.values())
+    activations = 4 * 64 * (400 + 400)  # input and output of a layer within the widest part
+    estimate = training_bytes(sizes, 64, slots)
+    assert held + activations <= estimate <= 1.1 * (held + activations) + 2 * LAYER_BYTES
+    assert len(optimizer.slots) == slots
+
+
+def test_a_network_too_large_for_the_machine_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "machine_bytes", lambda: 8_000_000)
+    prepare(Settings(hidden=(300,)))
+    refuses(
+        lambda: prepare(Settings(hidden=(30_000,))),
+        ["hidden: training this network takes at least", "0.008 GB"],
+    )
+    monkeypatch.setattr(memory, "machine_bytes", lambda: None)
+    prepare(Settings(hidden=(30_000,)))
+
+
+def test_the_memory_of_this_machine():
+    pages = pytest.importorskip("resource").getpagesize()
+    assert machine_bytes() is None or (machine_bytes() > 100_000_000 and machine_bytes() % pages == 0)
+
+
 # settings
 
 WRONG_SETTINGS = [
@@ -531,6 +570,8 @@ WRONG_SETTINGS = [
     ({"bn_momentum": -0.1}, ["bn_momentum", "got -0.1"]), ({"init_scale": np.inf}, ["init_scale", "got inf"]),
     ({"optimizer": "adam", "momentum": 0.9}, ["momentum belongs to sgd", "0.9"]),
     ({"early_stopping": 0}, ["early_stopping", "got 0"]), ({"val_fraction": 1.0}, ["val_fraction", "got 1.0"]),
+    ({"depth": 100_001}, ["depth must be at most 100000", "got 100001"]), ({"bn": "yes"}, ["bn must be True or False", "'yes'"]),
+    ({"shift_inputs": 1e39}, ["shift_inputs", "got 1e+39"]),
     ({"hidden": (4, 0)}, ["hidden", "got 0"]), ({"hidden": (4, 3), "depth": 1}, ["depth", "2", "got 1"]),
 ]  # fmt: skip
 

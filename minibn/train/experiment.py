@@ -12,6 +12,7 @@ from minibn.metrics import confusion_matrix, summarize
 from minibn.nn import mlp
 from minibn.train.checkpoint import Checkpoint
 from minibn.train.fit import epochs
+from minibn.train.memory import check_memory
 from minibn.train.optimizers import SGD, Adam
 from minibn.train.settings import Settings
 
@@ -112,6 +113,7 @@ def prepare(settings):
         scaler.transform(x[train]), scaler.transform(x[held]), y[train], y[held],
     )  # fmt: skip
     _ = experiment.positive  # an unknown label is better named now than after training
+    check_memory(_sizes(experiment), max(len(train), len(held)), len(_optimizer(settings).slots))
     return experiment
 
 
@@ -135,9 +137,8 @@ def with_arm(experiment, bn):
 def build(experiment):
     """Return the untrained network of an experiment."""
     s = experiment.settings
-    sizes = [experiment.x_train.shape[1], *s.hidden, len(experiment.dataset.labels)]
     return mlp(
-        sizes,
+        _sizes(experiment),
         bn=s.bn,
         activation=s.activation,
         rng=generator(s.seed, INIT),
@@ -145,6 +146,14 @@ def build(experiment):
         bn_momentum=s.bn_momentum,
         bn_eps=s.bn_eps,
     )
+
+
+def _sizes(experiment):
+    return [
+        experiment.dataset.x.shape[1],
+        *experiment.settings.hidden,
+        len(experiment.dataset.labels),
+    ]
 
 
 def run_epochs(experiment, model, folder=None, resume=None, callbacks=(), engine="eager"):
