@@ -7,11 +7,12 @@ import oracles
 import pytest
 
 from minibn import nn
-from minibn.data import split
+from minibn.data import blocks, split
 from minibn.data.stream import INIT, generator
 from minibn.errors import (
     ArgumentError,
     BatchSizeError,
+    DataError,
     DtypeError,
     MinibnError,
     NonFiniteLossError,
@@ -480,7 +481,28 @@ def test_a_failed_run_can_be_pickled():
 # what fit refuses
 
 X, Y = blobs(20)
+
+
+def spoiled(value, row=7, column=2, dtype=np.float32):
+    x = X.astype(dtype)
+    x[row, column] = value
+    return x
+
+
 WRONG_CALLS = [
+    ({"x": spoiled(np.nan)}, DataError, ["x[7, 2] is nan", "fill it in or drop the row"]),
+    ({"x": spoiled(-np.inf)}, DataError, ["x[7, 2] is -inf", "not finite; correct it"]),
+    ({"x": spoiled(1e39, dtype=np.float64)}, DataError, ["x[7, 2] is 1e+39: too large for float32", "Scaler"]),
+    ({"x": spoiled(np.nan), "validation": 0.5}, DataError, ["x[7, 2] is nan"]),
+    ({"validation": (spoiled(np.nan), Y)}, DataError, ["validation x[7, 2] is nan"]),
+    ({"y": np.where(Y == 1, np.nan, 0), "loss": "squared_error"}, DataError, ["y[1] is nan"]),
+    ({"loss": nn.SquaredError}, DtypeError, ["got the class SquaredError; pass SquaredError()"]),
+    ({"loss": lambda output, target: 0.0}, DtypeError, ["loss must have the methods weight and correct", "function"]),
+    ({"callbacks": [print, 3]}, DtypeError, ["callbacks[1] must be a function (model, record), got 3"]),
+    ({"callbacks": print}, DtypeError, ["callbacks must be a sequence of functions", "pass a list"]),
+    ({"lr": 3}, DtypeError, ["fit has no argument 'lr'; it belongs to the optimizer", "SGD(learning_rate"]),
+    ({"shuffle": True}, DtypeError, ["fit has no argument 'shuffle'; choose among loss, optimizer, epochs"]),
+    ({"loss": ["hinge"]}, ArgumentError, ["loss must be one of", "['hinge']"]),
     ({"x": X[:, 0]}, ShapeError, ["x must have shape (N, C)", "(20,)"]),
     ({"x": X[:0], "y": Y[:0]}, ShapeError, ["x", "not be empty"]),
     ({"x": X[:1], "y": Y[:1]}, BatchSizeError, ["at least 2 rows", "got 1"]),
@@ -521,6 +543,22 @@ def test_wrong_call_changes_nothing(changed, error, fragments):
     before = states(model)
     refuses(lambda: fit(model, **{"x": X, "y": Y, **changed}), fragments, error)
     assert states(model) == before
+
+
+@pytest.mark.parametrize(("model", "got"), [("x", "str"), (None, "NoneType"), (nn.Sequential, "Sequential")])
+@pytest.mark.parametrize("train", [fit, lambda *arguments: list(epochs(*arguments))])
+def test_what_is_no_model_is_named(train, model, got):
+    refuses(lambda: train(model, X, Y), [f"model must be a minibn.nn.Sequential, got {got}"], DtypeError)
+
+
+def test_values_are_looked_at_block_by_block(monkeypatch):
+    monkeypatch.setattr(blocks, "ELEMENTS", 8)
+    refuses(lambda: fit(network(), spoiled(np.nan, 19, 3), Y), ["x[19, 3] is nan"], DataError)
+
+
+def test_what_overflows_float32_trains_in_float64():
+    history = fit(network(dtype=np.float64), spoiled(1e39, dtype=np.float64), Y, epochs=1)
+    assert np.isfinite(history[0].train_loss)
 
 
 # memory

@@ -7,6 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from .labels import row_number
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -45,6 +47,15 @@ class Dataset:
         if self.validation_rows is not None:
             training[self.validation_rows] = False
         return np.flatnonzero(training)
+
+    def place(self, row):
+        """Return the name of a row in a message; parts that come with the data are counted by themselves."""
+        if self.validation_rows is None:
+            return row_number(row)
+        part, rows = "training", self.training_rows
+        if row in self.validation_rows:
+            part, rows = "test", self.validation_rows
+        return f"{row_number(np.searchsorted(rows, row))} of the {part} part"
 
     @cached_property
     def first_rows(self):
