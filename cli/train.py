@@ -35,10 +35,10 @@ def train(context, resume, out, overwrite, as_json, threads, **options):
 
     announce_compilation()
     if resume:
-        experiment, folder, start = _resumed(context, resume, options["epochs"])
+        experiment, folder, done = _resumed(context, resume, options["epochs"])
     else:
-        experiment, folder, start = _fresh(options, out, overwrite, threads)
-    report = _train(experiment, folder, start, threads, as_json)
+        experiment, folder, done = _fresh(options, out, overwrite, threads)
+    report = _train(experiment, folder, done, threads, as_json)
     if "failed" in report:
         raise click.ClickException(_failure(report["failed"], report["config"]["bn"]))
 
@@ -74,28 +74,40 @@ def _resumed(context, resume, epochs):
 
     from minibn.errors import DataError
     from minibn.train import Settings, prepare
-    from minibn.train.checkpoint import TRAINING_FILE
 
-    from .runs import read_manifest
+    from .runs import is_comparison, read_manifest
 
     _only_epochs(context)
     manifest = read_manifest(resume)
-    if manifest.get("kind") == "compare":
+    if is_comparison(resume):
         raise click.UsageError(
             f"{resume} holds a comparison, which cannot be resumed; run minibn compare again"
         )
     settings = Settings.from_dict(manifest["settings"])
+    if Path(settings.data).suffix and not Path(settings.data).exists():
+        raise DataError(
+            f"the data of this run are no longer at {settings.data}; put the file back to continue"
+        )
     experiment = prepare(replace(settings, epochs=settings.epochs if epochs is None else epochs))
     if experiment.digest != manifest["data"]["sha256"]:
         raise DataError(
             f"{settings.data} is not the data that {resume} was trained on; restore the file or train anew"
         )
-    folder = Path(resume)
-    start = (
-        folder if (folder / TRAINING_FILE).exists() else None
-    )  # a run killed in its first epoch starts again
-    _check_total(start, experiment.settings.epochs)
-    return experiment, folder, start
+    return experiment, Path(resume), _history(Path(resume), experiment.settings.epochs)
+
+
+def _history(folder, epochs):
+    """Return the epochs that are done, None for a run killed in its first epoch, which starts again."""
+    from minibn.train.checkpoint import TRAINING_FILE, load_history
+
+    if not (folder / TRAINING_FILE).exists():
+        return None
+    history = load_history(folder)
+    if len(history) > epochs:
+        raise click.UsageError(
+            f"--epochs is the total and must be at least the {len(history)} done, got {epochs}"
+        )
+    return history
 
 
 def _only_epochs(context):
@@ -109,16 +121,7 @@ def _only_epochs(context):
             )
 
 
-def _check_total(start, epochs):
-    from minibn.train.checkpoint import load_history
-
-    if start and len(load_history(start)) > epochs:
-        raise click.UsageError(
-            f"--epochs is the total and must be at least the {len(load_history(start))} done, got {epochs}"
-        )
-
-
-def _train(experiment, folder, start, threads, as_json):
+def _train(experiment, folder, done, threads, as_json):
     from .arm import checkpoint_files
     from .report import print_json, run_report
     from .runs import MANIFEST, METRICS, write_json
@@ -128,7 +131,7 @@ def _train(experiment, folder, start, threads, as_json):
         from .tables import describe
 
         describe(experiment, text, threads)
-    outcome = _interruptible(experiment, folder, start)
+    outcome = _interruptible(experiment, folder, done)
     if not as_json:
         _print_outcome(experiment, outcome)
     from . import documents
@@ -153,14 +156,14 @@ def _train(experiment, folder, start, threads, as_json):
     return report
 
 
-def _interruptible(experiment, folder, start):
+def _interruptible(experiment, folder, done):
     import shlex
 
     from .arm import run_arm
     from .interrupt import Interrupted
 
     try:
-        return run_arm(experiment, folder, start)
+        return run_arm(experiment, folder, done)
     except KeyboardInterrupt:
         command = shlex.join(["minibn", "train", "--resume", str(folder)])
         raise Interrupted(f"interrupted; to continue: {command}") from None

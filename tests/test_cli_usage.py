@@ -42,12 +42,22 @@ WRONG = [
     ("--data infinite.csv", "column 'a', row 1: inf is not finite"),
     ("--data lonely.csv", "class 7 (row 5) has fewer than two"),
     ("--data objects.npz", "never unpickled"),
+    ("--data huge.csv --scale none", "column 'b', row 2: -4e+38 becomes larger than float32 holds (3.4e+38)"),
+    ("--data huge.npz --scale none", "column 'x1', row 4 of the test part: 4e+38 becomes larger"),
+    ("--data huge.csv --scale none --drop-duplicates", "column 'b', row 2: -4e+38"),
     ("--data folder.csv", "it is a folder, not a file"),
     ("--data semicolons.csv", "separated by semicolons, not commas"),
     ("--data latin.csv", "line 2 holds the byte 0xe9, which is not UTF-8"),
     ("--data two.csv --target z", "there is no column 'z'"),
     ("--data two.csv --positive z", "expected one of the labels"),
-    ("--resume nowhere", "holds no run to resume"),
+    ("--positive z", "positive: only of two classes one can be positive, got 'z' for 3 classes"),
+    ("--resume nowhere", "there is no folder nowhere; pass a run folder"),
+    (
+        "--resume folder.csv",
+        "folder.csv holds no run to resume: there is no manifest.json in it; pass a run folder",
+    ),
+    ("--resume torn", "torn/manifest.json is damaged; pass the folder of an intact run"),
+    ("--resume bare", "bare/manifest.json is damaged; pass the folder of an intact run"),
 ]
 
 
@@ -60,11 +70,17 @@ def files(tmp_path_factory):
         "text": ["1,2,0", "3,4,1", "red,6,0", "7,8,1"],
         "missing": ["1,2,0", "3,,1", "5,6,0", "7,8,1"],
         "infinite": ["inf,2,0", "3,4,1", "5,6,0", "7,8,1"],
+        "huge": ["1,2,0", "3,-4e38,1", "1,2,0", "5,6,0", "7,8,1"],
         "lonely": ["1,2,0", "3,4,1", "5,6,0", "7,8,1", "1,1,7"],
     }
     for name, lines in rows.items():
         (folder / f"{name}.csv").write_text("\n".join(["a,b,t", *lines]) + "\n")
+    x, y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)
+    np.savez(folder / "huge.npz", x_train=x, y_train=y, x_test=np.where(x == 7, 4e38, x), y_test=y)
     (folder / "folder.csv").mkdir()
+    for name, manifest in (("torn", '{"kind": "tra'), ("bare", '{"kind": "train"}')):
+        (folder / name).mkdir()
+        (folder / name / "manifest.json").write_text(manifest)
     (folder / "semicolons.csv").write_text("a;b;t\n1;2;0\n3;4;1\n")
     (folder / "latin.csv").write_bytes("a,t\n1,caf\xe9\n2,th\xe9\n".encode("latin-1"))
     np.savez(folder / "objects.npz", x=np.array([[1, "a"], [2, None]], object), y=np.array([0, 1]))
