@@ -502,6 +502,8 @@ WRONG_CALLS = [
     ({"callbacks": print}, DtypeError, ["callbacks must be a sequence of functions", "pass a list"]),
     ({"lr": 3}, DtypeError, ["fit has no argument 'lr'; it belongs to the optimizer", "SGD(learning_rate"]),
     ({"shuffle": True}, DtypeError, ["fit has no argument 'shuffle'; choose among loss, optimizer, epochs"]),
+    ({"checkpoint": 3}, DtypeError, ["checkpoint must be the path of a folder, got int"]),
+    ({"resume": 3}, DtypeError, ["resume must be the path of a folder, got int"]),
     ({"loss": ["hinge"]}, ArgumentError, ["loss must be one of", "['hinge']"]),
     ({"x": X[:, 0]}, ShapeError, ["x must have shape (N, C)", "(20,)"]),
     ({"x": X[:0], "y": Y[:0]}, ShapeError, ["x", "not be empty"]),
@@ -549,6 +551,12 @@ def test_wrong_call_changes_nothing(changed, error, fragments):
 @pytest.mark.parametrize("train", [fit, lambda *arguments: list(epochs(*arguments))])
 def test_what_is_no_model_is_named(train, model, got):
     refuses(lambda: train(model, X, Y), [f"model must be a minibn.nn.Sequential, got {got}"], DtypeError)
+
+
+def test_a_model_without_parameters_is_refused():
+    refuses(
+        lambda: fit(nn.Sequential(nn.ReLU()), X, Y), ["model must have parameters to train"], ArgumentError
+    )
 
 
 def test_values_are_looked_at_block_by_block(monkeypatch):

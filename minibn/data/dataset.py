@@ -49,13 +49,8 @@ class Dataset:
         return np.flatnonzero(training)
 
     def place(self, row):
-        """Return the name of a row in a message; parts that come with the data are counted by themselves."""
-        if self.validation_rows is None:
-            return row_number(row)
-        part, rows = "training", self.training_rows
-        if row in self.validation_rows:
-            part, rows = "test", self.validation_rows
-        return f"{row_number(np.searchsorted(rows, row))} of the {part} part"
+        """Return the name of a row in a message."""
+        return place(row, self.validation_rows)
 
     @cached_property
     def first_rows(self):
@@ -97,6 +92,27 @@ class Dataset:
             return None
         rows = np.flatnonzero(np.isin(kept, self.validation_rows))
         return rows if len(rows) else None
+
+
+def place(row, validation_rows):
+    """Return the name of a row in a message; the two parts of data that come divided are counted each by itself.
+
+    Parameters
+    ----------
+    row : int
+    validation_rows : ndarray of int64, shape (M,), or None
+        Ascending.
+
+    Returns
+    -------
+    str
+    """
+    if validation_rows is None:
+        return row_number(row)
+    before = int(np.searchsorted(validation_rows, row))
+    if row in validation_rows:
+        return f"{row_number(before)} of the test part"
+    return f"{row_number(row - before)} of the training part"
 
 
 def _row_keys(x, y):

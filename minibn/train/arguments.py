@@ -1,6 +1,7 @@
 """The arguments of a training run, checked and turned into what the loop works with."""
 
 import inspect
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,6 +38,10 @@ def network(model):
     if not isinstance(model, Sequential):
         got = model.__name__ if isinstance(model, type) else type(model).__name__
         raise DtypeError(f"model must be a minibn.nn.Sequential, got {got}; build one, e.g. mlp([20, 10, 3])")
+    if not model.parameters():
+        raise ArgumentError(
+            f"model must have parameters to train, got {len(model.layers)} layers without any; add a Dense"
+        )
     return model
 
 
@@ -103,7 +108,16 @@ def checkpoint(checkpoint):
     """Return a Checkpoint from a path, a Checkpoint or None."""
     if checkpoint is None or isinstance(checkpoint, Checkpoint):
         return checkpoint
-    return Checkpoint(Path(checkpoint))
+    return Checkpoint(folder("checkpoint", checkpoint))
+
+
+def folder(name, path):
+    """Return a path, or pass None through."""
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        raise DtypeError(
+            f"{name} must be the path of a folder, got {type(path).__name__}; pass a str or Path"
+        )
+    return None if path is None else Path(path)
 
 
 def stopping(early_stopping, validation):

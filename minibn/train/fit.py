@@ -110,7 +110,7 @@ class _Run:
         engine="eager",
     ):
         self.model, self.callbacks = arguments.network(model), arguments.called_back(callbacks)
-        self.resume, self.engine = resume, engine
+        self.resume, self.engine = arguments.folder("resume", resume), engine
         self.total, self.seed = checks.whole("epochs", epochs, 1), checks.whole("seed", seed, 0)
         self.batch_size = checks.whole("batch_size", batch_size, 2)
         self.optimizer = arguments.optimizer(optimizer)
