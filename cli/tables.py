@@ -129,7 +129,7 @@ def metric_lines(final):
     ))  # fmt: skip
 
 
-_MOST_CLASSES, _WIDTH = 12, 84
+_MOST_CLASSES, _WIDTH = 12, 108
 
 
 def _shown(count):
@@ -145,29 +145,34 @@ def _class_table(head, rows):
     return table(head, body) + (note if len(rows) > _MOST_CLASSES else "")
 
 
+def _alike(names):
+    return len(set(names)) < len(names)
+
+
+def _numbered(names):
+    return [f"#{k} {name}" for k, name in enumerate(names, 1)]
+
+
 def confusion_table(final):
     """Return the confusion matrix: rows true, columns predicted."""
     labels, shown = final["labels"], _shown(len(final["labels"]))
     width = max(5, _WIDTH // len(shown) - 2)
-    head = ["..." if k is None else short(labels[k], width) for k in shown]
+    heads, names = [short(label, width) for label in labels], [short(label) for label in labels]
+    if _alike(heads):  # a number leads from a column to its row
+        heads, names = [f"#{k}" for k in range(1, len(labels) + 1)], _numbered(names)
     rows = [
-        [short(label), *("..." if k is None else counts[k] for k in shown)]
-        for label, counts in zip(labels, final["confusion_matrix"], strict=True)
+        [name, *("..." if k is None else counts[k] for k in shown)]
+        for name, counts in zip(names, final["confusion_matrix"], strict=True)
     ]
-    return _class_table(["true \\ predicted", *head], rows)
+    return _class_table(["true \\ predicted", *("..." if k is None else heads[k] for k in shown)], rows)
 
 
 def per_class_table(final):
     """Return precision, recall, F1 and support of each class."""
+    names = [short(row["label"]) for row in final["per_class"]]
     rows = [
-        [
-            short(row["label"]),
-            number(row["precision"]),
-            number(row["recall"]),
-            number(row["f1"]),
-            row["support"],
-        ]
-        for row in final["per_class"]
+        [name, number(row["precision"]), number(row["recall"]), number(row["f1"]), row["support"]]
+        for name, row in zip(_numbered(names) if _alike(names) else names, final["per_class"], strict=True)
     ]
     return _class_table(["class", "precision", "recall", "F1", "rows"], rows)
 

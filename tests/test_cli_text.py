@@ -57,6 +57,17 @@ def test_many_classes_are_shown_from_both_ends():
     assert last.split()[-13:] == [*map(str, counts[-1][:6]), "...", *map(str, counts[-1][-6:])]
 
 
+def test_classes_that_look_alike_are_numbered():
+    final = _final([f"the class with the number {k:02d} of all that there are" for k in range(8)])
+    lines = confusion_table(final).splitlines()
+    assert lines[0].split()[-8:] == [f"#{k}" for k in range(1, 9)]
+    assert [line.split()[0] for line in lines[1:]] == [f"#{k}" for k in range(1, 9)]
+    assert [line.split()[0] for line in per_class_table(final).splitlines()[1:]] == [
+        f"#{k}" for k in range(1, 9)
+    ]
+    assert "#1" not in confusion_table(_final(["yes", "no"]))
+
+
 @pytest.mark.parametrize(
     "changed",
     [{}, {"seed": 1}, {"epochs": 6}, {"lr": 0.02}, {"bn": False}, {"hidden": (11,)}, {"data": "wine"},

@@ -29,8 +29,8 @@ def read_csv(path):
         When the file is empty or is not CSV; what it names as a line is a line of the file, the header being line 1.
     """
     pandas = require_extra("pandas", "data")
-    _check_start(path)
     try:
+        _check_start(path)
         _check_header(_header(path))
         with warnings.catch_warnings():
             # Rows longer than the header would lose their last fields with no more than a warning.
