@@ -90,11 +90,13 @@ def stored_threads(folder):
 
 def say_unused(options, experiment):
     """Say on stderr which options given have no effect on these data."""
+    from .tables import counted
+
     if options["val_fraction"] is not None and experiment.settings.val_fraction is None:
-        rows = len(experiment.validation_rows)
+        rows = counted(len(experiment.validation_rows), "row")
+        name = experiment.dataset.name
         click.echo(
-            f"Warning: --val-fraction is not used: {experiment.dataset.name} brings a validation part of its own "
-            f"({rows} rows)",
+            f"Warning: --val-fraction is not used: {name} brings a validation part of its own ({rows})",
             err=True,
         )
 

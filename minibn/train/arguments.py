@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,16 @@ REMEDIES = dict.fromkeys(
 
 def known(options, function):
     """Return the options as they are, or refuse the first that the function does not have."""
-    names = list(inspect.signature(function).parameters)
     for name in options:
-        if name not in names:
-            remedy = REMEDIES.get(name, f"choose among {', '.join(names[3:])}")
+        if name not in _names(function):
+            remedy = REMEDIES.get(name, f"choose among {', '.join(_names(function)[3:])}")
             raise DtypeError(f"fit has no argument {name!r}; {remedy}")
     return options
+
+
+@cache
+def _names(function):
+    return tuple(inspect.signature(function).parameters)
 
 
 def network(model):
