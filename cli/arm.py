@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from minibn.errors import NonFiniteLossError
-from minibn.train import build, judge, run_epochs
-from minibn.train.checkpoint import MODEL_FILE, TRAINING_FILE, load_history
+from minibn.train import EarlyStopping, build, judge, run_epochs
+from minibn.train.checkpoint import MODEL_FILE, TRAINING_FILE
 
 from .progress import follow
 
@@ -34,7 +34,7 @@ class Outcome:
     best_epoch: int | None
 
 
-def run_arm(experiment, folder, resume=None, label="training"):
+def run_arm(experiment, folder, done=None, label="training"):
     """Train, show progress, and judge.
 
     Parameters
@@ -42,8 +42,8 @@ def run_arm(experiment, folder, resume=None, label="training"):
     experiment : Experiment
     folder : path or None
         Run folder, or None to save nothing.
-    resume : path, optional
-        Run folder to continue.
+    done : History, optional
+        Epochs of the run in that folder, which is continued.
     label : str
         Shown with the progress.
 
@@ -51,29 +51,24 @@ def run_arm(experiment, folder, resume=None, label="training"):
     -------
     Outcome
     """
-    model, records, failed = build(experiment), [], None
-    history = load_history(resume) if resume else None
-    records += history.records if history else ()
+    model, records, failed = build(experiment), list(done or ()), None
+    patience = experiment.settings.early_stopping
+    stopping = None if patience is None else EarlyStopping(patience)
     try:
-        epochs = run_epochs(experiment, model, folder, resume)
+        epochs = run_epochs(
+            experiment, model, folder, None if done is None else folder, early_stopping=stopping
+        )
         records += follow(epochs, experiment.settings.epochs, label, len(records))
     except NonFiniteLossError as error:
         records = list(error.history)
         failed = {"epoch": error.epoch, "step": error.step, "layer": error.layer}
     final = None if failed else _final(experiment, model)
-    best = _best_epoch(experiment, records)
-    return Outcome(model, records, final, failed, best)
+    return Outcome(model, records, final, failed, stopping and stopping.best_epoch)
 
 
 def _final(experiment, model):
     labels = experiment.dataset.labels
     return judge(model, experiment.x_validation, experiment.y_validation, labels, experiment.positive)
-
-
-def _best_epoch(experiment, records):
-    if experiment.settings.early_stopping is None or not records:
-        return None
-    return min(records, key=lambda record: record.val_loss).epoch
 
 
 def checkpoint_files(folder):

@@ -35,7 +35,7 @@ def loss_chart(series):
 
 def _levels(grid, low, high):
     for row, cells in enumerate(grid):
-        value = high - (high - low) * row / _HEIGHT
+        value = low + (high - low) * (_HEIGHT - row) / _HEIGHT  # exactly low in the last row
         label = f"{value:8.3g}"
         yield f"{label} |{''.join(cells)}".rstrip()
 

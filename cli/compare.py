@@ -2,7 +2,7 @@
 
 import click
 
-from .options import run_options, settings_from, settings_options, use_threads
+from .options import run_options, say_unused, settings_from, settings_options, use_threads
 
 _ARMS = {"with batch norm": True, "without batch norm": False}
 _KEYS = {"with batch norm": "with_bn", "without batch norm": "without_bn"}
@@ -18,8 +18,6 @@ def compare(out, overwrite, as_json, threads, **options):
     Both arms share data, split, initial weights and batch order. An arm that diverges is a result: it is shown
     as such.
     """
-    if out == "":
-        raise click.UsageError("--out needs the name of a folder, got an empty one")
     threads = use_threads(threads)
     from minibn.train import prepare
 
@@ -27,7 +25,8 @@ def compare(out, overwrite, as_json, threads, **options):
     from .runs import METRICS, open_folder, write_json, write_manifest
 
     announce_compilation()
-    experiment = prepare(settings_from(options, epochs=10))
+    experiment = prepare(settings_from(options, epochs=_EPOCHS[-1]))
+    say_unused(options, experiment)
     name, seed = experiment.dataset.name, experiment.settings.seed
     folder = open_folder(out, overwrite, f"{name}-compare-{seed}")
     manifest = write_manifest(folder, experiment, threads, "compare")
@@ -87,13 +86,16 @@ def _finish(report, as_json):
 
 
 def _print(experiment, arms):
+    from . import documents
     from .chart import loss_chart
-    from .tables import confusion_table, failure_line, heading
+    from .tables import confusion_table, counted, failure_line, heading
 
-    example = experiment.settings.data == "example"
+    known = documents.belong_to(experiment.settings, epochs=_EPOCHS[-1])
     if any(outcome.records for outcome in arms.values()):
         heading("training loss (running mean)")
-        click.echo(_loss_table(arms, example))
+        click.echo(_loss_table(arms, known))
+    if known:
+        click.echo(documents.COMPARED_NOTE)
     for arm, outcome in arms.items():
         if outcome.failed:
             click.echo(f"{arm}: {failure_line(outcome.failed)}")
@@ -102,8 +104,8 @@ def _print(experiment, arms):
     if chart:
         heading("training loss: * with batch norm, o without")
         click.echo(chart)
-    heading(f"{len(experiment.y_validation)} validation rows, in evaluation mode")
-    click.echo(_metric_table(experiment, arms, example))
+    heading(f"{counted(len(experiment.y_validation), 'validation row')}, in evaluation mode")
+    click.echo(_metric_table(experiment, arms, known))
     for arm, outcome in arms.items():
         if outcome.final:
             heading(f"confusion matrix {arm} (rows true, columns predicted)")

@@ -1,5 +1,7 @@
 """Figures that teaching documents print for the example: illustrations, shown beside what was measured."""
 
+from dataclasses import replace
+
 TRACE_LOSS = (1.2, 0.9, 0.7, 0.55, 0.45)
 """Training loss with batch norm, epochs 1 to 5."""
 
@@ -11,3 +13,13 @@ COMPARED_LOSS = {1: (0.8, 1.2), 5: (0.3, 0.7), 10: (0.1, 0.4)}
 
 COMPARED_ACCURACY = (0.85, 0.75)
 """Validation accuracy (with, without) batch norm."""
+
+TRACE_NOTE = "documents: the log that teaching texts print for this run (an illustration)"
+
+COMPARED_NOTE = "documents: the comparison that teaching texts print (an illustration; not their log, which minibn train shows)"
+
+
+def belong_to(settings, **defaults):
+    """Say whether a run is the one that the figures are printed for: every setting is the command's default."""
+    theirs = replace(type(settings)(**defaults).resolved(), val_fraction=None)
+    return settings == theirs

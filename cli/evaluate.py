@@ -41,7 +41,7 @@ def evaluate(checkpoint, data, target, all_rows, as_json):
             }
         )
         return
-    from .tables import print_final
+    from .tables import counted, print_final
 
     click.echo(f"{saved.dataset.name}: {saved.chosen}")
-    print_final(final, f"{len(saved.rows)} rows")
+    print_final(final, counted(len(saved.rows), "row"))

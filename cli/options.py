@@ -6,6 +6,14 @@ from pathlib import Path
 
 import click
 
+
+def folder_name(context, parameter, value):
+    """Refuse an empty name of a folder: it would stand for the current one."""
+    if value == "":
+        raise click.BadParameter("needs the name of a folder, got an empty one")
+    return value
+
+
 _OPTIONS = (
     click.option("--data", metavar="NAME|PATH", help="example, wine, digits, iris, breast-cancer, or a .csv, .npz or .parquet file.  [default: example]"),
     click.option("--target", metavar="COLUMN", help="Target column of a CSV or Parquet file.  [default: the last]"),
@@ -33,7 +41,7 @@ _OPTIONS = (
 
 _RUN_OPTIONS = (
     click.option("--threads", type=click.IntRange(min=1), help="Threads for large matrix products.  [default: 1]"),
-    click.option("--out", type=click.Path(file_okay=False), help="Run folder.  [default: runs/<data>-<bn|no-bn>-<seed>-<time>]"),
+    click.option("--out", type=click.Path(file_okay=False), callback=folder_name, help="Run folder.  [default: runs/<data>-<bn|no-bn>-<seed>-<time>]"),
     click.option("--overwrite", is_flag=True, help="Replace the run in --out."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables."),
 )  # fmt: skip
@@ -78,6 +86,27 @@ def stored_threads(folder):
         return json.loads((Path(folder) / "manifest.json").read_text())["threads"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def say_unused(options, experiment):
+    """Say on stderr which options given have no effect on these data."""
+    from .tables import counted
+
+    if options["val_fraction"] is not None and experiment.settings.val_fraction is None:
+        rows = counted(len(experiment.validation_rows), "row")
+        name = experiment.dataset.name
+        click.echo(
+            f"Warning: --val-fraction is not used: {name} brings a validation part of its own ({rows})",
+            err=True,
+        )
+
+
+def refuse_batch_norm_options(options):
+    """Refuse options of batch norm for a network without it."""
+    for name in ("bn_momentum", "bn_eps"):
+        if options["bn"] is False and options[name] is not None:
+            flag = name.replace("_", "-")
+            raise click.UsageError(f"--{flag} is an option of batch norm, got --no-bn; leave one of them out")
 
 
 def settings_from(options, **defaults):

@@ -36,7 +36,9 @@ def predict(checkpoint, data, out, as_json):
     with click.open_file(out or "-", "w", encoding="utf-8") as file:
         _write_csv(file, saved.labels, probabilities)
     if out:
-        click.echo(f"{len(probabilities)} predictions written to {out}", err=True)
+        from .tables import counted
+
+        click.echo(f"{counted(len(probabilities), 'prediction')} written to {out}", err=True)
 
 
 def _objects(labels, probabilities):

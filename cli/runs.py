@@ -13,6 +13,7 @@ from minibn.train.checkpoint import MODEL_FILE, TRAINING_FILE
 from minibn.train.files import write_atomically
 
 MANIFEST, METRICS = "manifest.json", "metrics.json"
+ARM_FOLDERS = ("with-bn", "without-bn")
 _OWN_FILES = (
     MANIFEST,
     METRICS,
@@ -68,7 +69,7 @@ def open_folder(out, overwrite, default_name):
         When the folder holds a run.
     """
     folder = Path(out) if out else _free(Path("runs") / f"{default_name}-{datetime.now():%Y%m%d-%H%M%S}")
-    parts = (folder, folder / "with-bn", folder / "without-bn")
+    parts = (folder, *(folder / arm for arm in ARM_FOLDERS))
     held = [part / name for part in parts for name in _OWN_FILES if (part / name).exists()]
     if held and not overwrite:
         raise click.UsageError(f"{folder} holds a run; use --overwrite to replace it, or another --out")
@@ -117,12 +118,27 @@ def read_manifest(folder):
     Raises
     ------
     click.UsageError
-        When there is none.
+        When there is none, or it is damaged.
     """
     path = Path(folder) / MANIFEST
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    if not path.exists():
         raise click.UsageError(
-            f"{folder} holds no run to resume ({MANIFEST}: {error}); pass a run folder"
-        ) from error
+            f"{folder} holds no run to resume: there is no {MANIFEST} in it; pass a run folder"
+            if path.parent.is_dir()
+            else f"there is no folder {folder}; pass a run folder"
+        )
+    try:
+        manifest = json.loads(path.read_text())
+        _ = manifest["settings"]["data"], manifest["data"]["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise click.UsageError(f"{path} is damaged; pass the folder of an intact run") from error
+    return manifest
+
+
+def is_comparison(folder):
+    """Say whether a folder was written by minibn compare; manifests of early versions do not tell."""
+    try:
+        kind = json.loads((Path(folder) / MANIFEST).read_text()).get("kind")
+    except (OSError, ValueError, AttributeError):
+        kind = None
+    return any((Path(folder) / arm).is_dir() for arm in ARM_FOLDERS) if kind is None else kind == "compare"

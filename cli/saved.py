@@ -57,43 +57,91 @@ def open_saved(checkpoint, data, target=None, all_rows=True, require_target=True
     ------
     MinibnError
     """
-    from minibn.data import Scaler, load
+    from minibn.data import Scaler
     from minibn.errors import CheckpointError
     from minibn.train import load_model
+    from minibn.train.experiment import scaled
 
+    _refuse_comparison(checkpoint)
     model, about = load_model(checkpoint)
     if "settings" not in about:
         raise CheckpointError(
             f"{checkpoint} does not say how its data were scaled; use a model written by minibn train"
         )
     settings = about["settings"]
-    dataset = load(
-        data or settings["data"],
-        target=target or about["target"] if _has_columns(data or settings["data"]) else None,
-        seed=settings["seed"],
+    dataset = _data(data, target, about, require_target)
+    same = dataset.y is not None and dataset.digest == about["data_digest"]
+    dataset = dataset.drop_duplicates() if same and settings["drop_duplicates"] else dataset
+    rows, chosen = _rows(checkpoint, dataset, about, same, all_rows)
+    x = scaled(Scaler.from_dict(about["scaler"]), dataset, rows)
+    return Saved(model, dataset, x, about["labels"], about["positive"], rows, chosen)
+
+
+def _data(data, target, about, require_target):
+    from minibn.data import load
+    from minibn.errors import DataError
+
+    stored = about["settings"]["data"]
+    if data is None and Path(stored).suffix and not Path(stored).exists():
+        raise DataError(f"the data of this run are no longer at {stored}; pass --data with their new place")
+    source = data or stored
+    return load(
+        source,
+        target=target or about["target"] if _has_columns(source) else None,
+        seed=about["settings"]["seed"],
         feature_names=about["feature_names"],
         labels=about["labels"],
         require_target=require_target,
     )
-    same = dataset.y is not None and dataset.digest == about["data_digest"]
-    dataset = dataset.drop_duplicates() if same and settings["drop_duplicates"] else dataset
-    rows, chosen = _rows(checkpoint, dataset, same, all_rows)
-    x = Scaler.from_dict(about["scaler"]).transform(dataset.x[rows])
-    return Saved(model, dataset, x, about["labels"], about["positive"], rows, chosen)
+
+
+def _refuse_comparison(checkpoint):
+    from minibn.errors import CheckpointError
+    from minibn.train.checkpoint import MODEL_FILE
+
+    from .runs import ARM_FOLDERS, is_comparison
+
+    folder = Path(checkpoint)
+    if (folder / MODEL_FILE).exists() or not is_comparison(folder):
+        return
+    arms = [str(folder / arm) for arm in ARM_FOLDERS if (folder / arm / MODEL_FILE).exists()]
+    remedy = (
+        f"pass {' or '.join(arms)}" if arms else "neither arm completed an epoch; run minibn compare again"
+    )
+    raise CheckpointError(f"{checkpoint} holds a comparison; {remedy}")
 
 
 def _has_columns(data):
     return Path(data).suffix.lower() in (".csv", ".parquet")
 
 
-def _rows(checkpoint, dataset, same, all_rows):
-    from minibn.train.checkpoint import TRAINING_FILE, load_split
+def _rows(checkpoint, dataset, about, same, all_rows):
+    from .tables import counted
 
     folder = Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent
-    if same and not all_rows and (folder / TRAINING_FILE).exists():
-        rows = load_split(folder)["validation"]
-        return rows, f"the {len(rows)} validation rows stored with the run; --all-rows takes all"
+    if same and not all_rows:
+        rows = _stored_rows(folder, about)
+        if rows is not None:
+            return (
+                rows,
+                f"the {counted(len(rows), 'validation row')} stored with the run; --all-rows takes all",
+            )
     trained = (
         ", those it was trained on among them" if same else "; not the data of the run as it was trained"
     )
-    return np.arange(len(dataset.x)), f"all {len(dataset.x)} rows{trained}"
+    return np.arange(len(dataset.x)), f"all {counted(len(dataset.x), 'row')}{trained}"
+
+
+def _stored_rows(folder, about):
+    """Return the validation rows that lie beside a model, None where there are none."""
+    from minibn.errors import CheckpointError
+    from minibn.train.checkpoint import TRAINING_FILE, load_split, split_digest
+
+    if not (folder / TRAINING_FILE).exists():
+        return None
+    parts = load_split(folder)
+    if split_digest(parts) != about.get("split_digest", split_digest(parts)):  # early versions stored none
+        raise CheckpointError(
+            f"{folder / TRAINING_FILE} belongs to another run than the model beside it; restore it, or pass --all-rows"
+        )
+    return parts["validation"]

@@ -19,6 +19,17 @@ def table(head, rows):
     )
 
 
+def counted(count, noun):
+    """Return a number of things in words: ``1 row``, ``2 rows``."""
+    return f"{count} {noun if count == 1 else noun + 's'}"
+
+
+def short(text, most=24):
+    """Return a text with its middle left out where it is long."""
+    text, half = str(text), (most - 3) // 2
+    return text if len(text) <= most else f"{text[: most - 3 - half]}...{text[len(text) - half :]}"
+
+
 def heading(text):
     """Print a heading after an empty line."""
     click.echo("")
@@ -40,32 +51,41 @@ def describe(experiment, title, threads):
 def _data(experiment):
     s, dataset = experiment.settings, experiment.dataset
     part = "given" if s.val_fraction is None else f"fraction {s.val_fraction:g}"
-    rows = f"{len(experiment.y_train)} training and {len(experiment.y_validation)} validation rows ({part})"
+    rows = f"{len(experiment.y_train)} training and {counted(len(experiment.y_validation), 'validation row')} ({part})"
     shift = f", inputs shifted by {s.shift_inputs:g}" if s.shift_inputs else ""
-    return f"{rows}, {dataset.x.shape[1]} features, {len(dataset.labels)} classes, scale {s.scale}{shift}"
+    return f"{rows}, {counted(dataset.x.shape[1], 'feature')}, {len(dataset.labels)} classes, scale {s.scale}{shift}"
 
 
 def _network(experiment):
     s, dataset = experiment.settings, experiment.dataset
-    sizes = " - ".join(map(str, [dataset.x.shape[1], *s.hidden, len(dataset.labels)]))
+    sizes = " - ".join(map(str, [dataset.x.shape[1], *_hidden(s.hidden), len(dataset.labels)]))
     norm = f", batch norm momentum {s.bn_momentum:g} eps {s.bn_eps:g}" if s.bn else ""
     scaled = f", weights scaled by {s.init_scale:g}" if s.init_scale != 1 else ""
     return f"{sizes}, {s.activation}{norm}{scaled}"
+
+
+def _hidden(sizes, most=10):
+    if len(sizes) <= most:
+        return sizes
+    return [*sizes[:3], f"... ({len(sizes)} hidden layers) ...", *sizes[-2:]]
 
 
 def _training(settings):
     s = settings
     named = ("momentum", "weight_decay", "class_weight", "early_stopping")
     extras = "".join(f", {name.replace('_', ' ')} {getattr(s, name)}" for name in named if getattr(s, name))
-    return f"{s.epochs} epochs, batch {s.batch_size}, {s.optimizer}, learning rate {s.lr:g}{extras}"
+    return (
+        f"{counted(s.epochs, 'epoch')}, batch {s.batch_size}, {s.optimizer}, learning rate {s.lr:g}{extras}"
+    )
 
 
 def _duplicates(experiment):
     if experiment.settings.drop_duplicates:
-        return f"{experiment.duplicates} duplicate rows dropped before the split"
+        return f"{counted(experiment.duplicates, 'duplicate row')} dropped before the split"
+    repeat = "row repeats" if experiment.duplicates == 1 else "rows repeat"
     return (
-        f"{experiment.duplicates} rows repeat an earlier one and may stand on both sides of the split; "
-        "--drop-duplicates drops them"
+        f"{experiment.duplicates} {repeat} an earlier one and may stand on both sides of the split; "
+        "--drop-duplicates drops what repeats"
     )
 
 
@@ -98,7 +118,7 @@ def failure_line(failed):
 
 def metric_lines(final):
     """Return the headline metrics, the baseline beside accuracy."""
-    kind = "macro averages" if final["positive"] is None else f"positive class {final['positive']}"
+    kind = "macro averages" if final["positive"] is None else f"positive class {short(final['positive'])}"
     return "\n".join((
         f"accuracy           {number(final['accuracy'])}   (always the largest class: {number(final['majority_baseline'])})",
         f"balanced accuracy  {number(final['balanced_accuracy'])}",
@@ -109,20 +129,52 @@ def metric_lines(final):
     ))  # fmt: skip
 
 
+_MOST_CLASSES, _WIDTH = 12, 108
+
+
+def _shown(count):
+    """Return the classes that tables show, None where some are left out."""
+    half = _MOST_CLASSES // 2
+    return list(range(count)) if count <= _MOST_CLASSES else [*range(half), None, *range(count - half, count)]
+
+
+def _class_table(head, rows):
+    """Return a table with one row a class, and a note where classes are left out."""
+    body = [["..."] * len(head) if k is None else rows[k] for k in _shown(len(rows))]
+    note = f"\n{_MOST_CLASSES} of {len(rows)} classes are shown; --json prints all"
+    return table(head, body) + (note if len(rows) > _MOST_CLASSES else "")
+
+
+def _alike(names):
+    return len(set(names)) < len(names)
+
+
+def _numbered(names):
+    return [f"#{k} {name}" for k, name in enumerate(names, 1)]
+
+
 def confusion_table(final):
     """Return the confusion matrix: rows true, columns predicted."""
-    labels = [str(label) for label in final["labels"]]
-    rows = [[label, *counts] for label, counts in zip(labels, final["confusion_matrix"], strict=True)]
-    return table(["true \\ predicted", *labels], rows)
+    labels, shown = final["labels"], _shown(len(final["labels"]))
+    width = max(5, _WIDTH // len(shown) - 2)
+    heads, names = [short(label, width) for label in labels], [short(label) for label in labels]
+    if _alike(heads):  # a number leads from a column to its row
+        heads, names = [f"#{k}" for k in range(1, len(labels) + 1)], _numbered(names)
+    rows = [
+        [name, *("..." if k is None else counts[k] for k in shown)]
+        for name, counts in zip(names, final["confusion_matrix"], strict=True)
+    ]
+    return _class_table(["true \\ predicted", *("..." if k is None else heads[k] for k in shown)], rows)
 
 
 def per_class_table(final):
     """Return precision, recall, F1 and support of each class."""
+    names = [short(row["label"]) for row in final["per_class"]]
     rows = [
-        [row["label"], number(row["precision"]), number(row["recall"]), number(row["f1"]), row["support"]]
-        for row in final["per_class"]
+        [name, number(row["precision"]), number(row["recall"]), number(row["f1"]), row["support"]]
+        for name, row in zip(_numbered(names) if _alike(names) else names, final["per_class"], strict=True)
     ]
-    return table(["class", "precision", "recall", "F1", "rows"], rows)
+    return _class_table(["class", "precision", "recall", "F1", "rows"], rows)
 
 
 def print_final(final, where):

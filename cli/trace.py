@@ -112,13 +112,14 @@ def _print(report):
     for stage in report["stages"]:
         heading(f"stage {stage['stage']}: {stage['layer']}  {stage['shape'][0]} x {stage['shape'][1]}")
         click.echo(f"  {stage['what']}")
-        for values in stage["sample"]:
-            click.echo(f"  {_values(values)}")
+        for number, values in enumerate(stage["sample"], 1):
+            click.echo(f"  {f'row {number}':<8}  {_values(values)}")
         if stage["layer"] == "BatchNorm":
             click.echo(f"  mean      {_values(stage['mean'])}")
             click.echo(f"  variance  {_values(stage['variance'])}")
     row = report["row"]
     heading(f"row {row['row']} through every layer, in evaluation mode (running statistics)")
+    click.echo(f"  {'layer':<14} output")
     for layer in row["layers"]:
         click.echo(f"  {layer['layer']:<14} {_values(layer['values'], 10)}")
     click.echo(f"  {'softmax':<14} {_values(row['probabilities'], 10)}")

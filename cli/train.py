@@ -2,7 +2,16 @@
 
 import click
 
-from .options import run_options, settings_from, settings_options, stored_threads, use_threads
+from .options import (
+    folder_name,
+    refuse_batch_norm_options,
+    run_options,
+    say_unused,
+    settings_from,
+    settings_options,
+    stored_threads,
+    use_threads,
+)
 
 
 @click.command()
@@ -11,6 +20,7 @@ from .options import run_options, settings_from, settings_options, stored_thread
 @click.option(
     "--resume",
     type=click.Path(file_okay=False),
+    callback=folder_name,
     help="Continue the run in this folder, with its stored options; --epochs is the new total.",
 )
 @run_options
@@ -20,17 +30,15 @@ def train(context, resume, out, overwrite, as_json, threads, **options):
 
     Writes checkpoints, metrics, plots and a manifest to a run folder.
     """
-    if resume == "" or out == "":
-        raise click.UsageError("--resume and --out need the name of a folder, got an empty one")
     threads = use_threads(threads or (stored_threads(resume) if resume else None))
     from .progress import announce_compilation
 
     announce_compilation()
     if resume:
-        experiment, folder, start = _resumed(context, resume, options["epochs"])
+        experiment, folder, done = _resumed(context, resume, options["epochs"])
     else:
-        experiment, folder, start = _fresh(options, out, overwrite, threads)
-    report = _train(experiment, folder, start, threads, as_json)
+        experiment, folder, done = _fresh(options, out, overwrite, threads)
+    report = _train(experiment, folder, done, threads, as_json)
     if "failed" in report:
         raise click.ClickException(_failure(report["failed"], report["config"]["bn"]))
 
@@ -47,8 +55,10 @@ def _fresh(options, out, overwrite, threads):
 
     from .runs import open_folder, write_manifest
 
+    refuse_batch_norm_options(options)
     settings = settings_from(options)
     experiment = prepare(settings)
+    say_unused(options, experiment)
     arm = "bn" if settings.bn else "no-bn"
     folder = open_folder(out, overwrite, f"{experiment.dataset.name}-{arm}-{settings.seed}")
     write_manifest(folder, experiment, threads)
@@ -64,28 +74,40 @@ def _resumed(context, resume, epochs):
 
     from minibn.errors import DataError
     from minibn.train import Settings, prepare
-    from minibn.train.checkpoint import TRAINING_FILE
 
-    from .runs import read_manifest
+    from .runs import is_comparison, read_manifest
 
     _only_epochs(context)
     manifest = read_manifest(resume)
-    if manifest.get("kind") == "compare":
+    if is_comparison(resume):
         raise click.UsageError(
             f"{resume} holds a comparison, which cannot be resumed; run minibn compare again"
         )
     settings = Settings.from_dict(manifest["settings"])
+    if Path(settings.data).suffix and not Path(settings.data).exists():
+        raise DataError(
+            f"the data of this run are no longer at {settings.data}; put the file back to continue"
+        )
     experiment = prepare(replace(settings, epochs=settings.epochs if epochs is None else epochs))
     if experiment.digest != manifest["data"]["sha256"]:
         raise DataError(
             f"{settings.data} is not the data that {resume} was trained on; restore the file or train anew"
         )
-    folder = Path(resume)
-    start = (
-        folder if (folder / TRAINING_FILE).exists() else None
-    )  # a run killed in its first epoch starts again
-    _check_total(start, experiment.settings.epochs)
-    return experiment, folder, start
+    return experiment, Path(resume), _history(Path(resume), experiment.settings.epochs)
+
+
+def _history(folder, epochs):
+    """Return the epochs that are done, None for a run killed in its first epoch, which starts again."""
+    from minibn.train.checkpoint import TRAINING_FILE, load_history
+
+    if not (folder / TRAINING_FILE).exists():
+        return None
+    history = load_history(folder)
+    if len(history) > epochs:
+        raise click.UsageError(
+            f"--epochs is the total and must be at least the {len(history)} done, got {epochs}"
+        )
+    return history
 
 
 def _only_epochs(context):
@@ -99,16 +121,7 @@ def _only_epochs(context):
             )
 
 
-def _check_total(start, epochs):
-    from minibn.train.checkpoint import load_history
-
-    if start and len(load_history(start)) > epochs:
-        raise click.UsageError(
-            f"--epochs is the total and must be at least the {len(load_history(start))} done, got {epochs}"
-        )
-
-
-def _train(experiment, folder, start, threads, as_json):
+def _train(experiment, folder, done, threads, as_json):
     from .arm import checkpoint_files
     from .report import print_json, run_report
     from .runs import MANIFEST, METRICS, write_json
@@ -118,19 +131,20 @@ def _train(experiment, folder, start, threads, as_json):
         from .tables import describe
 
         describe(experiment, text, threads)
-    outcome = _interruptible(experiment, folder, start)
+    outcome = _interruptible(experiment, folder, done)
     if not as_json:
         _print_outcome(experiment, outcome)
+    from . import documents
     from .plots import plot_epochs
 
-    example = _has_documents(experiment)
+    known = documents.belong_to(experiment.settings)
     files = {
         "folder": folder,
         **checkpoint_files(folder),
         "manifest": folder / MANIFEST,
         "metrics": folder / METRICS,
     }
-    files |= plot_epochs(outcome.records, folder, f"{experiment.dataset.name}, {text}", example)
+    files |= plot_epochs(outcome.records, folder, f"{experiment.dataset.name}, {text}", known)
     report = run_report("train", experiment, outcome, files, threads)
     write_json(folder / METRICS, report)
     if as_json:
@@ -142,26 +156,29 @@ def _train(experiment, folder, start, threads, as_json):
     return report
 
 
-def _interruptible(experiment, folder, start):
+def _interruptible(experiment, folder, done):
+    import shlex
+
     from .arm import run_arm
+    from .interrupt import Interrupted
 
     try:
-        return run_arm(experiment, folder, start)
+        return run_arm(experiment, folder, done)
     except KeyboardInterrupt:
-        click.echo(f"minibn train --resume {folder} continues this run", err=True)
-        raise
-
-
-def _has_documents(experiment):
-    return experiment.settings.data == "example" and experiment.settings.bn
+        command = shlex.join(["minibn", "train", "--resume", str(folder)])
+        raise Interrupted(f"interrupted; to continue: {command}") from None
 
 
 def _print_outcome(experiment, outcome):
+    from . import documents
     from .chart import loss_chart
-    from .tables import epoch_table, failure_line, heading, print_final
+    from .tables import counted, epoch_table, failure_line, heading, print_final
 
     heading("epochs (train loss and acc are running means in training mode)")
-    click.echo(epoch_table(outcome.records, _has_documents(experiment)))
+    known = documents.belong_to(experiment.settings)
+    click.echo(epoch_table(outcome.records, known))
+    if known:
+        click.echo(documents.TRACE_NOTE)
     if outcome.best_epoch is not None:
         click.echo(f"kept the weights of epoch {outcome.best_epoch}, the lowest validation loss")
     chart = loss_chart({"*": [record.train_loss for record in outcome.records]})
@@ -171,4 +188,4 @@ def _print_outcome(experiment, outcome):
     if outcome.failed:
         heading(failure_line(outcome.failed))
     else:
-        print_final(outcome.final, f"{len(experiment.y_validation)} validation rows")
+        print_final(outcome.final, counted(len(experiment.y_validation), "validation row"))

@@ -172,7 +172,7 @@ def summarize(matrix, labels=None, positive=None):
         Names of the classes; by default 0 to K - 1.
     positive : object, optional
         With two classes, the label whose precision, recall and F1 are the headline; by default the second. It is
-        matched as it is, or else by its text.
+        matched as it is, or else by its text, or as a number: ``"1.0"`` is 1.
 
     Returns
     -------
@@ -235,16 +235,22 @@ def _positive(labels, positive):
     """Return the index of the positive class, or None unless there are two classes."""
     if len(labels) != 2 and positive is not None:
         raise ArgumentError(
-            f"positive: expected None unless there are two classes, got {positive!r} for {labels!r}"
+            f"positive: only of two classes one can be positive, got {positive!r} for {len(labels)} classes; leave it out"
         )
-    if len(labels) != 2:
-        return None
-    if positive is None or positive in labels:
-        return 1 if positive is None else labels.index(positive)
-    texts = [str(label) for label in labels]
-    if str(positive) not in texts:
-        raise ArgumentError(f"positive: expected one of the labels {labels!r}, got {positive!r}")
-    return texts.index(str(positive))
+    if positive is None:
+        return 1 if len(labels) == 2 else None
+    for k, label in enumerate(labels):
+        if label == positive or str(label) == str(positive) or _same_number(label, positive):
+            return k
+    raise ArgumentError(f"positive: expected one of the labels {labels!r}, got {positive!r}")
+
+
+def _same_number(label, text):
+    """Say whether a number as text means a label, as ``1.0`` means 1."""
+    try:
+        return not isinstance(label, (bool, str)) and float(text) == label
+    except (TypeError, ValueError):
+        return False
 
 
 def _ratio(numerator, denominator, undefined):

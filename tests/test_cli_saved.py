@@ -123,8 +123,10 @@ def test_trace_of_a_run(saved):
     text = run("trace", "run", "--row", 2, cwd=folder).stdout
     for fragment in (
         "stage 1: input  240 x 4",
+        "  row 2     [",
         "stage 3: BatchNorm",
         "row 2 through every layer",
+        "  layer          output\n  input          [",
         "prediction",
     ):
         assert fragment in text
@@ -149,6 +151,7 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, options):
     resumed = run_json("train", "--resume", "parts", "--epochs", 6, cwd=tmp_path)
     assert resumed["epochs"] == whole["epochs"]
     assert resumed["final"] == whole["final"]
+    assert resumed.get("best_epoch") == whole.get("best_epoch")
     assert _same_model(tmp_path / "whole", tmp_path / "parts")
 
 
@@ -198,13 +201,14 @@ def test_resume_refuses_other_data(tmp_path):
 
 
 def test_ctrl_c_exits_130_and_leaves_a_run_to_resume(tmp_path):
-    process = _start(tmp_path, "train", "--data", "digits", "--epochs", 1000, "--out", "run")
+    process = _start(tmp_path, "train", "--data", "digits", "--epochs", 1000, "--out", "my run")
     _read_until(process, "epoch 2/1000")
     process.send_signal(signal.SIGINT)
     rest = process.stderr.read()
     assert process.wait() == 130
-    assert "Traceback" not in rest
-    done = run_json("evaluate", "run", cwd=tmp_path)["final"]["accuracy"]
+    lines = [line for line in rest.splitlines() if not line.startswith("training: epoch")]
+    assert lines == ["interrupted; to continue: minibn train --resume 'my run'"]
+    done = run_json("evaluate", "my run", cwd=tmp_path)["final"]["accuracy"]
     assert 0 < done <= 1
 
 
@@ -251,10 +255,77 @@ def test_a_comparison_is_not_resumed_and_not_touched(tmp_path):
     before = {path: path.read_bytes() for path in (tmp_path / "both").iterdir() if path.is_file()}
     process = run("train", "--resume", "both", cwd=tmp_path, code=2)
     assert "holds a comparison" in process.stderr
+    for command in ("evaluate", "predict", "trace"):
+        process = run(command, "both", cwd=tmp_path, code=2)
+        assert "both holds a comparison; pass both/with-bn or both/without-bn" in process.stderr
+    assert run_json("evaluate", "both/without-bn", cwd=tmp_path)["rows"] == 1000
     assert {path: path.read_bytes() for path in (tmp_path / "both").iterdir() if path.is_file()} == before
 
 
-@pytest.mark.parametrize("flag", ["--resume", "--out"])
-def test_an_empty_folder_name_starts_no_run(tmp_path, flag):
-    assert "got an empty one" in run("train", flag, "", cwd=tmp_path, code=2).stderr
+@pytest.mark.parametrize(
+    ("command", "flag"), [("train", "--resume"), ("train", "--out"), ("compare", "--out")]
+)
+def test_an_empty_folder_name_starts_no_run(tmp_path, command, flag):
+    stderr = run(command, flag, "", cwd=tmp_path, code=2).stderr
+    assert f"'{flag}': needs the name of a folder, got an empty one" in stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_comparison_of_an_early_version_is_known_by_its_folders(tmp_path):
+    run("compare", "--epochs", 1, "--out", "both", cwd=tmp_path)
+    manifest = json.loads((tmp_path / "both/manifest.json").read_text())
+    del manifest["kind"]
+    (tmp_path / "both/manifest.json").write_text(json.dumps(manifest))
+    assert "holds a comparison" in run("train", "--resume", "both", cwd=tmp_path, code=2).stderr
+
+
+def test_a_run_of_an_early_version_is_resumed(tmp_path):
+    run("train", "--epochs", 1, "--out", "run", cwd=tmp_path)
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text())
+    del manifest["kind"]
+    (tmp_path / "run/manifest.json").write_text(json.dumps(manifest))
+    assert len(run_json("train", "--resume", "run", "--epochs", 2, cwd=tmp_path)["epochs"]) == 2
+
+
+def test_a_comparison_without_a_model_is_named(tmp_path):
+    run("compare", "--lr", 1e30, "--out", "both", cwd=tmp_path)
+    assert "neither arm completed an epoch" in run("evaluate", "both", cwd=tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize("other", [("--seed", 1), ("--val-fraction", 0.4)])
+def test_the_rows_of_another_run_are_refused(tmp_path, other):
+    run("train", "--data", "iris", "--epochs", 1, "--out", "run", cwd=tmp_path)
+    run("train", "--data", "iris", "--epochs", 1, "--out", "other", *other, cwd=tmp_path)
+    (tmp_path / "other/training.safetensors").replace(tmp_path / "run/training.safetensors")
+    process = run("evaluate", "run", cwd=tmp_path, code=2)
+    assert "run/training.safetensors belongs to another run than the model beside it" in process.stderr
+    assert run_json("evaluate", "run", "--all-rows", cwd=tmp_path)["rows"] == 150
+
+
+def test_a_model_of_an_early_version_takes_the_rows_beside_it(tmp_path):
+    from minibn.train.checkpoint import load_model, save_model
+
+    run("train", "--data", "iris", "--epochs", 1, "--out", "run", cwd=tmp_path)
+    model, about = load_model(tmp_path / "run")
+    del about["split_digest"]
+    save_model(tmp_path / "run/model.safetensors", model, about)
+    assert run_json("evaluate", "run", cwd=tmp_path)["rows"] == 30
+
+
+def test_data_that_have_moved(tmp_path):
+    rng = np.random.default_rng(0)
+    _write_csv(tmp_path / "data.csv", "ab", rng.standard_normal((40, 2)), np.arange(40) % 2)
+    run("train", "--data", "data.csv", "--epochs", 1, "--out", "run", cwd=tmp_path)
+    (tmp_path / "data.csv").replace(tmp_path / "moved.csv")
+    place = f"the data of this run are no longer at {tmp_path / 'data.csv'}"
+    assert f"{place}; pass --data" in run("evaluate", "run", cwd=tmp_path, code=2).stderr
+    assert run_json("evaluate", "run", "--data", "moved.csv", cwd=tmp_path)["rows"] == 8
+    resumed = run("train", "--resume", "run", "--epochs", 2, cwd=tmp_path, code=2)
+    assert f"{place}; put the file back" in resumed.stderr
+
+
+def test_values_that_overflow_are_named_by_row(saved, tmp_path):
+    folder, _, x, _ = saved
+    _write_csv(tmp_path / "new.csv", "abcd", np.where(np.arange(28).reshape(7, 4) == 9, 1e41, x[:7]))
+    stderr = run("predict", folder / "run", "--data", "new.csv", cwd=tmp_path, code=2).stderr
+    assert "column 'b', row 3: 1e+41 becomes larger than float32 holds" in stderr

@@ -29,6 +29,11 @@ WRONG = [
     ("--early-stopping 0", "early_stopping must be at least 1"),
     ("--threads 0", "0 is not in the range"),
     ("--activation gelu", "'gelu' is not one of"),
+    ("--no-bn --bn-eps 0.1", "--bn-eps is an option of batch norm, got --no-bn"),
+    ("--no-bn --bn-momentum 0.2", "--bn-momentum is an option of batch norm"),
+    ("--depth 1000001", "depth must be at most 100000, got 1000001"),
+    ("--hidden 100000000", "hidden: training this network takes at least"),
+    ("--shift-inputs 1e39", "shift_inputs must be in [-3.40282e+38, 3.40282e+38], got 1e+39"),
     ("--data nothing", "there is no such data set; choose example, wine"),
     ("--data nothing.csv", "there is no such file"),
     ("--data constant.csv", "target 't' is constant"),
@@ -37,9 +42,22 @@ WRONG = [
     ("--data infinite.csv", "column 'a', row 1: inf is not finite"),
     ("--data lonely.csv", "class 7 (row 5) has fewer than two"),
     ("--data objects.npz", "never unpickled"),
+    ("--data huge.csv --scale none", "column 'b', row 2: -4e+38 becomes larger than float32 holds (3.4e+38)"),
+    ("--data huge.npz --scale none", "column 'x1', row 4 of the test part: 4e+38 becomes larger"),
+    ("--data huge.csv --scale none --drop-duplicates", "column 'b', row 2: -4e+38"),
+    ("--data folder.csv", "it is a folder, not a file"),
+    ("--data semicolons.csv", "separated by semicolons, not commas"),
+    ("--data latin.csv", "line 2 holds the byte 0xe9, which is not UTF-8"),
     ("--data two.csv --target z", "there is no column 'z'"),
     ("--data two.csv --positive z", "expected one of the labels"),
-    ("--resume nowhere", "holds no run to resume"),
+    ("--positive z", "positive: only of two classes one can be positive, got 'z' for 3 classes"),
+    ("--resume nowhere", "there is no folder nowhere; pass a run folder"),
+    (
+        "--resume folder.csv",
+        "folder.csv holds no run to resume: there is no manifest.json in it; pass a run folder",
+    ),
+    ("--resume torn", "torn/manifest.json is damaged; pass the folder of an intact run"),
+    ("--resume bare", "bare/manifest.json is damaged; pass the folder of an intact run"),
 ]
 
 
@@ -52,10 +70,19 @@ def files(tmp_path_factory):
         "text": ["1,2,0", "3,4,1", "red,6,0", "7,8,1"],
         "missing": ["1,2,0", "3,,1", "5,6,0", "7,8,1"],
         "infinite": ["inf,2,0", "3,4,1", "5,6,0", "7,8,1"],
+        "huge": ["1,2,0", "3,-4e38,1", "1,2,0", "5,6,0", "7,8,1"],
         "lonely": ["1,2,0", "3,4,1", "5,6,0", "7,8,1", "1,1,7"],
     }
     for name, lines in rows.items():
         (folder / f"{name}.csv").write_text("\n".join(["a,b,t", *lines]) + "\n")
+    x, y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)
+    np.savez(folder / "huge.npz", x_train=x, y_train=y, x_test=np.where(x == 7, 4e38, x), y_test=y)
+    (folder / "folder.csv").mkdir()
+    for name, manifest in (("torn", '{"kind": "tra'), ("bare", '{"kind": "train"}')):
+        (folder / name).mkdir()
+        (folder / name / "manifest.json").write_text(manifest)
+    (folder / "semicolons.csv").write_text("a;b;t\n1;2;0\n3;4;1\n")
+    (folder / "latin.csv").write_bytes("a,t\n1,caf\xe9\n2,th\xe9\n".encode("latin-1"))
     np.savez(folder / "objects.npz", x=np.array([[1, "a"], [2, None]], object), y=np.array([0, 1]))
     return folder
 
@@ -121,9 +148,65 @@ def test_a_missing_extra_is_named_with_its_pip_line(files):
     assert "Traceback" not in process.stderr
 
 
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Interrupt:
+    wanted = sys.argv.pop(1)
+
+    def find_spec(self, name, *rest):
+        if name == self.wanted:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from minibn_cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["minibn_cli.commands", "click", "minibn_cli.train", "numpy", "numba", "minibn.train.fit"]
+)
+def test_ctrl_c_during_start_up_is_no_traceback(tmp_path, module):
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, module, "train"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert process.returncode == 130
+    assert process.stdout == ""
+    assert process.stderr in ("", "Error: interrupted\n")
+
+
+INTERRUPTED_CALLBACK = """
+import os, signal, time
+from minibn_cli.interrupt import Interrupted, InterruptibleGroup
+
+class Deaf:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+group = InterruptibleGroup("group")
+
+@group.command()
+def wait():
+    Deaf()
+    for _ in range(200):
+        time.sleep(0.05)
+
+try:
+    group(["wait"], standalone_mode=False)
+except Interrupted:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_is_not_lost_in_a_callback(tmp_path):
+    process = _python(INTERRUPTED_CALLBACK, tmp_path)
+    assert (process.stdout, process.stderr) == ("interrupted\n", "")
+
+
 @pytest.mark.parametrize("arguments", ["['--help']", "['train', '--help']", "['--version']"])
 def test_help_imports_neither_numba_nor_numpy(tmp_path, arguments):
-    code = f"import sys\nfrom minibn_cli.main import cli\ncli({arguments}, standalone_mode=False)\nprint([m for m in ('numba', 'numpy', 'matplotlib') if m in sys.modules])"
+    code = f"import sys\nfrom minibn_cli.commands import cli\ncli({arguments}, standalone_mode=False)\nprint([m for m in ('numba', 'numpy', 'matplotlib') if m in sys.modules])"
     process = _python(code, tmp_path)
     assert process.stdout.strip().splitlines()[-1] == "[]", process.stderr
 

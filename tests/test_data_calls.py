@@ -55,10 +55,19 @@ def test_missing_source_names_the_choices(source):
         load(source)
 
 
-def test_folder_is_no_file(tmp_path):
-    (tmp_path / "a.parquet").mkdir()
-    with pytest.raises(DataError, match="no such file"):
-        load(tmp_path / "a.parquet")
+@pytest.mark.parametrize("name", ["a.parquet", "a"])
+def test_folder_is_no_file(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match="it is a folder, not a file; give the path of a file"):
+        load(tmp_path / name)
+
+
+def test_names_that_are_numbers(tmp_path):
+    """What pandas calls the columns of a bare array, and wavelengths, are names; known features need no check."""
+    assert load(csv(tmp_path, "0,1\n5,0\n6,1\n7,0\n8,1\n")).feature_names == ("0",)
+    assert load(csv(tmp_path, "400.5,410.5,c\n5,5,0\n6,6,1\n7,7,0\n8,8,1\n")).feature_names[1] == "410.5"
+    known = {"feature_names": ["400.5", "410.5"], "labels": [0, 1], "require_target": False}
+    assert load(csv(tmp_path, "400.5,410.5\n5,5\n"), **known).x.shape == (1, 2)
 
 
 def test_target_of_a_source_without_columns(tmp_path):

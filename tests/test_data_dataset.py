@@ -95,3 +95,17 @@ def test_digest_tells_content_from_name():
 
 def test_digest_does_not_depend_on_memory_layout():
     assert changed(x=np.asfortranarray(repeated().x)).digest == repeated().digest
+
+
+@pytest.mark.parametrize("validation", [None, [4, 5], [0, 1], [1, 4], [0, 5]], ids=str)
+def test_rows_are_counted_within_their_part(validation):
+    data = changed(x=np.zeros((6, 1)), validation_rows=None if validation is None else np.array(validation))
+    places = [data.place(row) for row in range(6)]
+    if validation is None:
+        assert places == [f"row {k}" for k in range(1, 7)]
+        return
+    parts = {"test": validation, "training": [row for row in range(6) if row not in validation]}
+    for part, rows in parts.items():
+        assert [places[row] for row in rows] == [
+            f"row {k} of the {part} part" for k in range(1, len(rows) + 1)
+        ]

@@ -200,3 +200,27 @@ def test_wrong_labels():
         metrics.summarize(HAND, ["no", "yes"], "maybe")
     with pytest.raises(ArgumentError, match="two classes"):
         metrics.summarize(np.eye(3, dtype=int), positive=1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "index"),
+    [([0, 1], "1.0", 1), ([0, 1], 1.0, 1), ([1, 10], "1e1", 1), ([0, 1], "0", 0), (["a", "b"], "a", 0),
+     ([False, True], "True", 1), (["1", "2"], 1, 0)],
+)  # fmt: skip
+def test_the_positive_label_is_matched_by_value_text_or_number(labels, positive, index):
+    assert metrics.summarize([[3, 1], [2, 4]], labels, positive)["positive"] == labels[index]
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive"), [([0, 1], "1.5"), (["1", "2"], "1.0"), ([False, True], "1.0")]
+)
+def test_an_unknown_positive_label_is_named(labels, positive):
+    with pytest.raises(ArgumentError, match="expected one of the labels"):
+        metrics.summarize([[3, 1], [2, 4]], labels, positive)
+
+
+def test_more_than_two_classes_have_no_positive_one():
+    with pytest.raises(
+        ArgumentError, match="only of two classes one can be positive, got 2 for 3 classes; leave"
+    ):
+        metrics.summarize(np.eye(3, dtype=int), positive=2)

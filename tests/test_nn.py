@@ -71,6 +71,13 @@ WRONG_LAYERS = [
     (lambda: nn.Sequential(nn.Dense(2, 2), 3), ArgumentError, ["layer 1", "must be a Layer", "got int"]),
     (lambda: nn.mlp([3]), ArgumentError, ["sizes", "[3]", "e.g."]),
     (lambda: nn.mlp([3, 2, 1], activation="gelu"), ArgumentError, ["activation", "relu", "'gelu'"]),
+    (lambda: nn.mlp([3, 2, 1], bn="yes"), DtypeError, ["bn must be True or False, got 'yes'"]),
+    (lambda: nn.mlp([3, 2]).predict_proba(None), ShapeError, ["x must have shape (N, C), got NoneType"]),
+    (
+        lambda: nn.mlp([3, 2]).predict([1.0, 2.0, 3.0]),
+        ShapeError,
+        ["x must have shape (N, C), got shape (3,)"],
+    ),
     (lambda: nn.mlp([3, -2, 1]), ArgumentError, ["out_features", "got -2"]),
     (lambda: nn.Dense(3, 2)(rows(4, 5)), ShapeError, ["Dense(in_features=3", "(N, 3)", "(4, 5)"]),
     (lambda: nn.Dense(3, 2)(rows(4, 3)[0]), ShapeError, ["(N, 3)", "(3,)"]),

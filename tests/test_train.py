@@ -7,11 +7,12 @@ import oracles
 import pytest
 
 from minibn import nn
-from minibn.data import split
+from minibn.data import blocks, split
 from minibn.data.stream import INIT, generator
 from minibn.errors import (
     ArgumentError,
     BatchSizeError,
+    DataError,
     DtypeError,
     MinibnError,
     NonFiniteLossError,
@@ -27,11 +28,13 @@ from minibn.train import (
     build,
     epochs,
     fit,
+    memory,
     prepare,
     run_epochs,
     step,
 )
 from minibn.train.batches import batch_bounds, epoch_order
+from minibn.train.memory import LAYER_BYTES, machine_bytes, training_bytes
 
 FIXTURE = Path(__file__).parent / "fixtures" / "parity.npz"
 
@@ -482,7 +485,30 @@ def test_a_failed_run_can_be_pickled():
 # what fit refuses
 
 X, Y = blobs(20)
+
+
+def spoiled(value, row=7, column=2, dtype=np.float32):
+    x = X.astype(dtype)
+    x[row, column] = value
+    return x
+
+
 WRONG_CALLS = [
+    ({"x": spoiled(np.nan)}, DataError, ["x[7, 2] is nan", "fill it in or drop the row"]),
+    ({"x": spoiled(-np.inf)}, DataError, ["x[7, 2] is -inf", "not finite; correct it"]),
+    ({"x": spoiled(1e39, dtype=np.float64)}, DataError, ["x[7, 2] is 1e+39: too large for float32", "Scaler"]),
+    ({"x": spoiled(np.nan), "validation": 0.5}, DataError, ["x[7, 2] is nan"]),
+    ({"validation": (spoiled(np.nan), Y)}, DataError, ["validation x[7, 2] is nan"]),
+    ({"y": np.where(Y == 1, np.nan, 0), "loss": "squared_error"}, DataError, ["y[1] is nan"]),
+    ({"loss": nn.SquaredError}, DtypeError, ["got the class SquaredError; pass SquaredError()"]),
+    ({"loss": lambda output, target: 0.0}, DtypeError, ["loss must have the methods weight and correct", "function"]),
+    ({"callbacks": [print, 3]}, DtypeError, ["callbacks[1] must be a function (model, record), got 3"]),
+    ({"callbacks": print}, DtypeError, ["callbacks must be a sequence of functions", "pass a list"]),
+    ({"lr": 3}, DtypeError, ["fit has no argument 'lr'; it belongs to the optimizer", "SGD(learning_rate"]),
+    ({"shuffle": True}, DtypeError, ["fit has no argument 'shuffle'; choose among loss, optimizer, epochs"]),
+    ({"checkpoint": 3}, DtypeError, ["checkpoint must be the path of a folder, got int"]),
+    ({"resume": 3}, DtypeError, ["resume must be the path of a folder, got int"]),
+    ({"loss": ["hinge"]}, ArgumentError, ["loss must be one of", "['hinge']"]),
     ({"x": X[:, 0]}, ShapeError, ["x must have shape (N, C)", "(20,)"]),
     ({"x": X[:0], "y": Y[:0]}, ShapeError, ["x", "not be empty"]),
     ({"x": X[:1], "y": Y[:1]}, BatchSizeError, ["at least 2 rows", "got 1"]),
@@ -525,6 +551,65 @@ def test_wrong_call_changes_nothing(changed, error, fragments):
     assert states(model) == before
 
 
+@pytest.mark.parametrize(("model", "got"), [("x", "str"), (None, "NoneType"), (nn.Sequential, "Sequential")])
+@pytest.mark.parametrize("train", [fit, lambda *arguments: list(epochs(*arguments))])
+def test_what_is_no_model_is_named(train, model, got):
+    refuses(lambda: train(model, X, Y), [f"model must be a minibn.nn.Sequential, got {got}"], DtypeError)
+
+
+def test_a_model_without_parameters_is_refused():
+    refuses(
+        lambda: fit(nn.Sequential(nn.ReLU()), X, Y), ["model must have parameters to train"], ArgumentError
+    )
+
+
+def test_values_are_looked_at_block_by_block(monkeypatch):
+    monkeypatch.setattr(blocks, "ELEMENTS", 8)
+    refuses(lambda: fit(network(), spoiled(np.nan, 19, 3), Y), ["x[19, 3] is nan"], DataError)
+
+
+def test_what_overflows_float32_trains_in_float64():
+    history = fit(network(dtype=np.float64), spoiled(1e39, dtype=np.float64), Y, epochs=1)
+    assert np.isfinite(history[0].train_loss)
+
+
+# memory
+
+
+@pytest.mark.parametrize(
+    ("make", "slots"), [(lambda: SGD(0.1), 0), (lambda: SGD(0.1, 0.9), 1), (lambda: Adam(), 2)]
+)
+@pytest.mark.parametrize("bn", [True, False])
+def test_the_memory_estimate_counts_what_a_run_holds(make, slots, bn):
+    sizes, optimizer = [30, 400, 300, 5], make()
+    model = nn.mlp(sizes, bn=bn)
+    x, y = blobs(64, 30, 5)
+    fit(model, x, y, optimizer=optimizer, epochs=1)
+    parameters = [tensor.data for tensor in model.parameters().values()]
+    held = 2 * sum(array.nbytes for array in parameters)  # weights and gradients
+    held += sum(array.nbytes for state in optimizer.state.values() for array in state.values())
+    activations = 4 * 64 * (400 + 400)  # input and output of a layer within the widest part
+    estimate = training_bytes(sizes, 64, slots)
+    assert held + activations <= estimate <= 1.1 * (held + activations) + 2 * LAYER_BYTES
+    assert len(optimizer.slots) == slots
+
+
+def test_a_network_too_large_for_the_machine_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "machine_bytes", lambda: 8_000_000)
+    prepare(Settings(hidden=(300,)))
+    refuses(
+        lambda: prepare(Settings(hidden=(30_000,))),
+        ["hidden: training this network takes at least", "0.008 GB"],
+    )
+    monkeypatch.setattr(memory, "machine_bytes", lambda: None)
+    prepare(Settings(hidden=(30_000,)))
+
+
+def test_the_memory_of_this_machine():
+    pages = pytest.importorskip("resource").getpagesize()
+    assert machine_bytes() is None or (machine_bytes() > 100_000_000 and machine_bytes() % pages == 0)
+
+
 # settings
 
 WRONG_SETTINGS = [
@@ -535,6 +620,8 @@ WRONG_SETTINGS = [
     ({"bn_momentum": -0.1}, ["bn_momentum", "got -0.1"]), ({"init_scale": np.inf}, ["init_scale", "got inf"]),
     ({"optimizer": "adam", "momentum": 0.9}, ["momentum belongs to sgd", "0.9"]),
     ({"early_stopping": 0}, ["early_stopping", "got 0"]), ({"val_fraction": 1.0}, ["val_fraction", "got 1.0"]),
+    ({"depth": 100_001}, ["depth must be at most 100000", "got 100001"]), ({"bn": "yes"}, ["bn must be True or False", "'yes'"]),
+    ({"shift_inputs": 1e39}, ["shift_inputs", "got 1e+39"]),
     ({"hidden": (4, 0)}, ["hidden", "got 0"]), ({"hidden": (4, 3), "depth": 1}, ["depth", "2", "got 1"]),
 ]  # fmt: skip
 

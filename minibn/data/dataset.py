@@ -7,6 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from .labels import row_number
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -45,6 +47,10 @@ class Dataset:
         if self.validation_rows is not None:
             training[self.validation_rows] = False
         return np.flatnonzero(training)
+
+    def place(self, row):
+        """Return the name of a row in a message."""
+        return place(row, self.validation_rows)
 
     @cached_property
     def first_rows(self):
@@ -86,6 +92,27 @@ class Dataset:
             return None
         rows = np.flatnonzero(np.isin(kept, self.validation_rows))
         return rows if len(rows) else None
+
+
+def place(row, validation_rows):
+    """Return the name of a row in a message; the two parts of data that come divided are counted each by itself.
+
+    Parameters
+    ----------
+    row : int
+    validation_rows : ndarray of int64, shape (M,), or None
+        Ascending.
+
+    Returns
+    -------
+    str
+    """
+    if validation_rows is None:
+        return row_number(row)
+    before = int(np.searchsorted(validation_rows, row))
+    if row in validation_rows:
+        return f"{row_number(before)} of the test part"
+    return f"{row_number(row - before)} of the training part"
 
 
 def _row_keys(x, y):

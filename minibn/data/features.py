@@ -97,6 +97,35 @@ def check_finite(x, feature_names, place=row_number):
             _refuse(x[rows][row, column], feature_names[column], place(int(row) + rows.start))
 
 
+def check_fits(converted, x, feature_names, place=row_number):
+    """Refuse values that overflow where they are converted to a smaller dtype.
+
+    Parameters
+    ----------
+    converted : ndarray of float, shape (N, C)
+        The features as they are computed with.
+    x : ndarray of numbers, shape (N, C)
+        The same features as they were given, every value finite.
+    feature_names : sequence of str
+    place : callable
+        From a row index to its name in a message.
+
+    Raises
+    ------
+    DataError
+        At the first value that became infinite.
+    """
+    for rows in row_blocks(converted):
+        finite = np.isfinite(converted[rows])
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            value, largest = x[rows][row, column], np.finfo(converted.dtype).max
+            raise DataError(
+                f"column {feature_names[column]!r}, {place(int(row) + rows.start)}: {value:.4g} becomes larger than "
+                f"{converted.dtype.name} holds ({largest:.2g}); correct it, rescale the column, or leave it out"
+            )
+
+
 def columns_of(feature_names, available):
     """Find features by name.
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from minibn.errors import DataError
 
 from .bundled import BUNDLED, bundled
+from .delimited import check_names, read_csv
 from .example import example
-from .frames import frame_table, read_csv, read_parquet
+from .frames import frame_table, read_parquet
 from .npz import read_npz
 from .table import Table
 
@@ -53,7 +54,8 @@ def load(
     ------
     DataError
         When the source does not exist, cannot be read, or cannot be trained on: one line that names the column,
-        the row (counted from 1, without the header) and the remedy.
+        the place and the remedy. Everywhere in minibn a row is a row of data, counted from 1 without the header;
+        a line is a line of the file.
     MissingExtraError
         When the source needs a package that is not installed.
     """
@@ -70,6 +72,8 @@ def _table(source, target, seed, feature_names, require_target):
     path = _path(source)
     if path is not None and path.suffix.lower() in FRAMES:
         frame = FRAMES[path.suffix.lower()](path)
+        if path.suffix.lower() == ".csv" and feature_names is None:
+            check_names(path, frame)
         return frame_table(frame, path.stem, target, feature_names, require_target)
     if target not in (None, "y") and feature_names is None:
         raise DataError(
@@ -88,6 +92,8 @@ def _path(source):
     if not isinstance(source, (str, os.PathLike)):
         raise DataError(f"{type(source).__name__} is no source of data; {choices}")
     path = Path(source)
+    if str(source) and path.is_dir():
+        raise DataError("it is a folder, not a file; give the path of a file in it")
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"there is no such data set; {choices}")
     if not path.is_file():

@@ -1,6 +1,4 @@
-"""Reading CSV and Parquet files through pandas."""
-
-import warnings
+"""Reading Parquet files, and taking features and target out of a data frame."""
 
 import numpy as np
 
@@ -9,34 +7,6 @@ from minibn.errors import DataError, require_extra
 from .features import NUMERIC, check_distinct, columns_of, compact_dtype, numbers
 from .labels import listed
 from .table import Table
-
-
-def read_csv(path):
-    """Read a CSV file whose first line names the columns.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-
-    Returns
-    -------
-    pandas.DataFrame
-
-    Raises
-    ------
-    DataError
-        When the file is empty or is not CSV.
-    """
-    pandas = require_extra("pandas", "data")
-    try:
-        with warnings.catch_warnings():
-            # Rows longer than the header would lose their last fields with no more than a warning.
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            return pandas.read_csv(path, index_col=False, low_memory=False, **_exact(pandas))
-    except pandas.errors.EmptyDataError:
-        raise DataError("the file is empty; give a line of column names and rows below it") from None
-    except (ValueError, OSError, pandas.errors.ParserWarning) as error:
-        raise DataError(f"cannot be read as CSV: {_line(error)}; correct the file") from error
 
 
 def read_parquet(path):
@@ -129,12 +99,6 @@ def _values(series):
         return values
     plain = series.astype(object)
     return plain.where(series.notna(), None).to_numpy()
-
-
-def _exact(pandas):
-    # From 3.1 on pandas reads decimals exactly by default and warns of the option that older versions need.
-    old = tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1)
-    return {"float_precision": "round_trip"} if old else {}
 
 
 def _line(error):

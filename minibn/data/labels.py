@@ -49,7 +49,8 @@ def code_labels(values, target, labels=None, place=row_number):
     Raises
     ------
     DataError
-        When a label is missing, is a fraction, or is not among ``labels``.
+        When a label is missing, is a fraction, is not among ``labels``, or differs from another only by blanks
+        around it.
     """
     _refuse_missing(values, target, place)
     distinct, inverse = _distinct(values, target)
@@ -57,6 +58,7 @@ def code_labels(values, target, labels=None, place=row_number):
     if labels is not None:
         return _known(plain, inverse, target, native(labels), place)
     _refuse_fractions(plain, inverse, target, place)
+    _refuse_blanks(plain, inverse, target, place)
     return inverse, tuple(plain)
 
 
@@ -162,6 +164,17 @@ def _refuse_fractions(plain, inverse, target, place):
             raise DataError(
                 f"target {target!r}, {place(row)}: {value!r} is not an integer, which looks like a regression target; "
                 "minibn trains classifiers: name the column of class labels"
+            )
+
+
+def _refuse_blanks(plain, inverse, target, place):
+    first = {}
+    for code, value in enumerate(plain):
+        if isinstance(value, str) and first.setdefault(value.strip(), value) != value:
+            row, other = int((inverse == code).argmax()), first[value.strip()]
+            raise DataError(
+                f"target {target!r}, {place(row)}: label {value!r} differs from {other!r} only by blanks around it; "
+                "strip the labels"
             )
 
 

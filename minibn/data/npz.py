@@ -42,10 +42,9 @@ def read_npz(path, require_target):
     parts = [_part(arrays, x, y, require_target) for x, y in _keys(arrays)]
     x, values = _joined(parts)
     names = _names(arrays, x)
-    test_start = len(parts[0][0]) if len(parts) == 2 else None
-    validation = None if test_start is None else np.arange(test_start, len(x))
+    validation = np.arange(len(parts[0][0]), len(x)) if len(parts) == 2 else None
     target = None if values is None else "y"
-    return Table(path.stem, x, values, names, target, validation, "feature_names" in arrays, test_start)
+    return Table(path.stem, x, values, names, target, validation, "feature_names" in arrays)
 
 
 def _arrays(path):

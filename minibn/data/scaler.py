@@ -94,7 +94,7 @@ class Scaler:
         Returns
         -------
         ndarray of dtype, shape (N, C)
-            A new array, C-contiguous.
+            A new array, C-contiguous. What the dtype cannot hold becomes infinite.
 
         Raises
         ------
@@ -110,12 +110,14 @@ class Scaler:
             )
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise DtypeError(f"dtype: expected float32 or float64, got {np.dtype(dtype).name}")
-        if self._is_identity():
-            return np.array(x, dtype=dtype, order="C")
         out = np.empty(x.shape, dtype=dtype)
-        for rows in row_blocks(x):
-            out[rows] = (np.asarray(x[rows], dtype=np.float64) - self.mean) / self.scale + self.shift
+        with np.errstate(over="ignore"):
+            for rows in row_blocks(x):
+                out[rows] = x[rows] if self._is_identity() else self._scaled(x[rows])
         return out
+
+    def _scaled(self, x):
+        return (np.asarray(x, dtype=np.float64) - self.mean) / self.scale + self.shift
 
     def to_dict(self):
         """Return the scaler as lists of floats, which JSON keeps exactly."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from minibn.errors import DataError
 
-from .dataset import Dataset
+from .dataset import Dataset, place
 from .features import check_distinct, check_finite, columns_of, compact
 from .labels import check_classes, code_labels, native
 
@@ -26,8 +26,6 @@ class Table:
     validation_rows : ndarray of int64 or None
     named : bool
         Whether the source itself names its features.
-    test_start : int or None
-        First row of a test part that is numbered by itself.
     """
 
     name: str
@@ -37,15 +35,10 @@ class Table:
     target: str | None = None
     validation_rows: np.ndarray | None = None
     named: bool = True
-    test_start: int | None = None
 
     def place(self, row):
         """Return the name of a row in a message."""
-        if self.test_start is None:
-            return f"row {row + 1}"
-        if row < self.test_start:
-            return f"row {row + 1} of the training part"
-        return f"row {row - self.test_start + 1} of the test part"
+        return place(row, self.validation_rows)
 
     @classmethod
     def of(cls, dataset):

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from minibn.errors import ArgumentError
+from minibn.errors import ArgumentError, DtypeError
 from minibn.nn.activations import ACTIVATIONS
 from minibn.nn.batch_norm import BatchNorm
 from minibn.nn.dense import Dense
@@ -60,6 +60,8 @@ def mlp(
     sizes, rng = list(sizes) if isinstance(sizes, Iterable) else [sizes], generator(rng)
     if len(sizes) < 2:
         raise ArgumentError(f"sizes must hold at least features and outputs, got {sizes}; e.g. [20, 10, 3]")
+    if not isinstance(bn, (bool, np.bool_)):
+        raise DtypeError(f"bn must be True or False, got {bn!r}; pass a bool")
     if activation not in ACTIVATIONS:
         raise ArgumentError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
     init = init or ("he" if activation == "relu" else "glorot")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibn.autograd import Tensor, no_grad
-from minibn.errors import ArgumentError, CheckpointError
+from minibn.errors import ArgumentError, CheckpointError, ShapeError
 from minibn.nn.activations import ReLU, Sigmoid, Tanh
 from minibn.nn.batch_norm import BatchNorm
 from minibn.nn.dense import Dense
@@ -151,7 +151,16 @@ class Sequential(Layer):
         Returns
         -------
         ndarray of the network's dtype, shape (N, K)
+
+        Raises
+        ------
+        ShapeError
+            When x has not two axes.
         """
+        given, x = x, x if isinstance(x, Tensor) else np.asanyarray(x)
+        if x.ndim != 2:
+            got = f"shape {tuple(x.shape)}" if x.ndim else type(given).__name__
+            raise ShapeError(f"x must have shape (N, C), got {got}; pass rows and columns")
         with no_grad():
             blocks = [
                 self(x[i : i + EVALUATION_BLOCK], training=False).data

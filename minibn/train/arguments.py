@@ -1,20 +1,75 @@
 """The arguments of a training run, checked and turned into what the loop works with."""
 
+import inspect
+import os
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from minibn.data import class_weights
-from minibn.errors import ArgumentError, BatchSizeError, DtypeError, ShapeError
+from minibn.data.blocks import row_blocks
+from minibn.errors import ArgumentError, BatchSizeError, DataError, DtypeError, ShapeError
 from minibn.functional import checks
+from minibn.nn import Sequential
 from minibn.nn.losses import LOSSES, SoftmaxCrossEntropy
 from minibn.train.checkpoint import Checkpoint
 from minibn.train.early_stopping import EarlyStopping
 from minibn.train.optimizers import SGD, Optimizer
 
+REMEDIES = dict.fromkeys(
+    ("lr", "learning_rate", "momentum", "weight_decay"),
+    "it belongs to the optimizer: pass optimizer=SGD(learning_rate, momentum) or Adam(learning_rate)",
+)
 
-def rows(x_name, y_name, x, y, least=2):
-    """Check features and targets and return them as arrays with one target per row."""
+
+def known(options, function):
+    """Return the options as they are, or refuse the first that the function does not have."""
+    for name in options:
+        if name not in _names(function):
+            remedy = REMEDIES.get(name, f"choose among {', '.join(_names(function)[3:])}")
+            raise DtypeError(f"fit has no argument {name!r}; {remedy}")
+    return options
+
+
+@cache
+def _names(function):
+    return tuple(inspect.signature(function).parameters)
+
+
+def network(model):
+    """Check that a model is a Sequential with something to train."""
+    if not isinstance(model, Sequential):
+        got = model.__name__ if isinstance(model, type) else type(model).__name__
+        raise DtypeError(f"model must be a minibn.nn.Sequential, got {got}; build one, e.g. mlp([20, 10, 3])")
+    if not model.parameters():
+        raise ArgumentError(
+            f"model must have parameters to train, got {len(model.layers)} layers without any; add a Dense"
+        )
+    return model
+
+
+def called_back(callbacks):
+    """Check the callbacks and return them as a tuple."""
+    if not isinstance(callbacks, Iterable) or callable(callbacks):
+        raise DtypeError(
+            f"callbacks must be a sequence of functions, got {type(callbacks).__name__}; pass a list of them"
+        )
+    callbacks = tuple(callbacks)
+    for position, callback in enumerate(callbacks):
+        if not callable(callback):
+            raise DtypeError(
+                f"callbacks[{position}] must be a function (model, record), got {callback!r}; pass functions"
+            )
+    return callbacks
+
+
+def rows(x_name, y_name, x, y, dtype, least=2):
+    """Check features and targets and return them as arrays with one target per row.
+
+    ``dtype`` is that of the network, which every number must fit.
+    """
     x, y = np.asanyarray(x), np.atleast_1d(y)
     if x.ndim != 2 or x.size == 0:
         raise ShapeError(
@@ -26,14 +81,48 @@ def rows(x_name, y_name, x, y, least=2):
         raise BatchSizeError(
             f"{x_name} must have at least {least} rows, got {len(x)}: one row has no variance; add rows"
         )
+    _check_values(x_name, x, dtype)
+    _check_values(y_name, y, dtype)
     return x, y
+
+
+def _check_values(name, values, dtype):
+    """Refuse what no loss can be finite with, before it is taken for the fault of a learning rate."""
+    if values.dtype.kind != "f":
+        return
+    matrix = values if values.ndim == 2 else values.reshape(len(values), -1)
+    for block in row_blocks(matrix):
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(matrix[block].astype(dtype, copy=False))
+        if not finite.all():
+            row, column = (int(i) for i in np.argwhere(~finite)[0])
+            row += block.start
+            place = f"{row}, {column}" if values.ndim == 2 else f"{row}"
+            raise DataError(f"{name}[{place}] is {_fault(matrix[row, column], dtype)}")
+
+
+def _fault(value, dtype):
+    if np.isnan(value):
+        return "nan: the value is missing; fill it in or drop the row"
+    if np.isinf(value):
+        return f"{value}: not finite; correct it or drop the row"
+    return f"{value:.4g}: too large for {dtype} ({np.finfo(dtype).max:.2g}); scale it, e.g. with minibn.data.Scaler"
 
 
 def checkpoint(checkpoint):
     """Return a Checkpoint from a path, a Checkpoint or None."""
     if checkpoint is None or isinstance(checkpoint, Checkpoint):
         return checkpoint
-    return Checkpoint(Path(checkpoint))
+    return Checkpoint(folder("checkpoint", checkpoint))
+
+
+def folder(name, path):
+    """Return a path, or pass None through."""
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        raise DtypeError(
+            f"{name} must be the path of a folder, got {type(path).__name__}; pass a str or Path"
+        )
+    return None if path is None else Path(path)
 
 
 def stopping(early_stopping, validation):
@@ -54,7 +143,7 @@ def optimizer(optimizer):
     return optimizer
 
 
-def validation_part(validation):
+def validation_part(validation, dtype):
     """Check a pair (x, y), or pass None through."""
     if validation is None:
         return None
@@ -62,16 +151,28 @@ def validation_part(validation):
         raise ArgumentError(
             f"validation must be a share of the rows or a pair (x, y), got {type(validation).__name__}; pass e.g. 0.2"
         )
-    return rows("validation x", "validation y", *validation, least=1)
+    return rows("validation x", "validation y", *validation, dtype, least=1)
 
 
 def loss(loss):
     """Return a loss object from its name or itself."""
+    if isinstance(loss, type):
+        raise DtypeError(f"loss must be a loss object, got the class {loss.__name__}; pass {loss.__name__}()")
     if callable(loss):
-        return loss
-    if loss not in LOSSES:
+        return _complete(loss)
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise ArgumentError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}; or pass a loss object")
     return LOSSES[loss]()
+
+
+def _complete(loss):
+    missing = [name for name in ("weight", "correct") if not callable(getattr(loss, name, None))]
+    if missing:
+        raise DtypeError(
+            f"loss must have the methods weight and correct, got {type(loss).__name__} without "
+            f"{' and '.join(missing)}; see minibn.nn.SquaredError"
+        )
+    return loss
 
 
 def weighted_loss(loss, class_weight, model, y):

@@ -1,6 +1,7 @@
 """Checkpoints: the model for use, and the training state for resuming."""
 
 import contextlib
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,15 @@ def _part(arrays, prefix):
 def load_split(folder):
     """Return the row indices that a run folder stores, by part."""
     return _part(_read_training(folder)[0], "split.")
+
+
+def split_digest(parts):
+    """Return the SHA-256 of row indices by part, which ties a model to the rows that it was trained on."""
+    digest = hashlib.sha256()
+    for name, rows in sorted(parts.items()):
+        digest.update(f"{name}:{len(rows)}:".encode())
+        digest.update(np.ascontiguousarray(rows, dtype=np.int64))
+    return digest.hexdigest()
 
 
 def load_history(folder):

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from minibn.data import Dataset, Scaler, load, split
+from minibn.data.features import check_fits
 from minibn.data.stream import INIT, generator
 from minibn.errors import DataError
 from minibn.metrics import confusion_matrix, summarize
 from minibn.nn import mlp
-from minibn.train.checkpoint import Checkpoint
+from minibn.train.checkpoint import Checkpoint, split_digest
 from minibn.train.fit import epochs
+from minibn.train.memory import check_memory
 from minibn.train.optimizers import SGD, Adam
 from minibn.train.settings import Settings
 
@@ -76,6 +78,7 @@ class Experiment:
             "scaler": self.scaler.to_dict(),
             "settings": self.stored_settings,
             "data_digest": self.digest,
+            "split_digest": split_digest({"train": self.train_rows, "validation": self.validation_rows}),
         }
 
 
@@ -96,9 +99,10 @@ def prepare(settings):
         A subclass for every unusable setting or data set.
     """
     settings = settings.resolved()
-    dataset = load(settings.data, target=settings.target, seed=settings.seed)
-    digest, duplicates = dataset.digest, dataset.duplicate_rows
-    dataset = _without_duplicates(dataset) if settings.drop_duplicates else dataset
+    original = load(settings.data, target=settings.target, seed=settings.seed)
+    kept, dataset = np.arange(len(original.x)), original
+    if settings.drop_duplicates:
+        kept, dataset = original.first_rows, _without_duplicates(original)
     if dataset.validation_rows is None:
         train, held = split(dataset.y, settings.val_fraction, settings.seed)
     else:
@@ -108,11 +112,36 @@ def prepare(settings):
     standard = settings.scale == "standard"
     scaler = Scaler.fit(x[train], shift) if standard else Scaler.identity(x.shape[1], shift)
     experiment = Experiment(
-        settings, dataset, digest, duplicates, train, held, scaler,
-        scaler.transform(x[train]), scaler.transform(x[held]), y[train], y[held],
+        settings, dataset, original.digest, original.duplicate_rows, train, held, scaler,
+        scaled(scaler, original, kept[train]), scaled(scaler, original, kept[held]), y[train], y[held],
     )  # fmt: skip
     _ = experiment.positive  # an unknown label is better named now than after training
+    check_memory(_sizes(experiment), max(len(train), len(held)), len(_optimizer(settings).slots))
     return experiment
+
+
+def scaled(scaler, dataset, rows):
+    """Return some rows of a data set as a network sees them.
+
+    Parameters
+    ----------
+    scaler : Scaler
+    dataset : Dataset
+    rows : ndarray of int64, shape (M,)
+
+    Returns
+    -------
+    ndarray of float32, shape (M, C)
+
+    Raises
+    ------
+    DataError
+        When a value is too large for float32, with its column and row.
+    """
+    given = dataset.x[rows]
+    x = scaler.transform(given)
+    check_fits(x, given, dataset.feature_names, lambda row: dataset.place(rows[row]))
+    return x
 
 
 def _without_duplicates(dataset):
@@ -135,9 +164,8 @@ def with_arm(experiment, bn):
 def build(experiment):
     """Return the untrained network of an experiment."""
     s = experiment.settings
-    sizes = [experiment.x_train.shape[1], *s.hidden, len(experiment.dataset.labels)]
     return mlp(
-        sizes,
+        _sizes(experiment),
         bn=s.bn,
         activation=s.activation,
         rng=generator(s.seed, INIT),
@@ -147,7 +175,17 @@ def build(experiment):
     )
 
 
-def run_epochs(experiment, model, folder=None, resume=None, callbacks=(), engine="program"):
+def _sizes(experiment):
+    return [
+        experiment.dataset.x.shape[1],
+        *experiment.settings.hidden,
+        len(experiment.dataset.labels),
+    ]
+
+
+def run_epochs(
+    experiment, model, folder=None, resume=None, callbacks=(), engine="program", early_stopping=None
+):
     """Train a network on an experiment, yielding each epoch's record.
 
     Parameters
@@ -161,6 +199,8 @@ def run_epochs(experiment, model, folder=None, resume=None, callbacks=(), engine
     callbacks : sequence of callable
     engine : str
         See :func:`minibn.train.fit`.
+    early_stopping : EarlyStopping, optional
+        In place of one made from the settings, for a caller who wants to know the best epoch.
 
     Yields
     ------
@@ -177,7 +217,7 @@ def run_epochs(experiment, model, folder=None, resume=None, callbacks=(), engine
         batch_size=s.batch_size,
         validation=(experiment.x_validation, experiment.y_validation),
         class_weight=s.class_weight,
-        early_stopping=s.early_stopping,
+        early_stopping=early_stopping or s.early_stopping,
         seed=s.seed,
         callbacks=callbacks,
         checkpoint=Checkpoint(folder, experiment.description, parts) if folder else None,

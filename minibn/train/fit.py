@@ -70,7 +70,7 @@ def fit(model, x, y, **options):
     MinibnError
         A subclass for every bad argument.
     """
-    run = _Run(model, x, y, **options)
+    run = _Run(model, x, y, **arguments.known(options, _Run))
     for _ in run.epochs():
         pass
     return run.history
@@ -83,7 +83,7 @@ def epochs(model, x, y, **options):
     ------
     EpochRecord
     """
-    yield from _Run(model, x, y, **options).epochs()
+    yield from _Run(model, x, y, **arguments.known(options, _Run)).epochs()
 
 
 class _Run:
@@ -108,14 +108,15 @@ class _Run:
         resume=None,
         engine="program",
     ):
-        self.model, self.callbacks, self.resume, self.engine = model, callbacks, resume, engine
+        self.model, self.callbacks = arguments.network(model), arguments.called_back(callbacks)
+        self.resume, self.engine = arguments.folder("resume", resume), engine
         self.total, self.seed = checks.whole("epochs", epochs, 1), checks.whole("seed", seed, 0)
         self.batch_size = checks.whole("batch_size", batch_size, 2)
         self.optimizer = arguments.optimizer(optimizer)
         self.checkpoint = arguments.checkpoint(checkpoint)
         self.stopping = arguments.stopping(early_stopping, validation)
         self.loss = arguments.loss(loss)
-        self._divide(*arguments.rows("x", "y", x, y), validation)
+        self._divide(*arguments.rows("x", "y", x, y, model.dtype), validation)
         self.loss = arguments.weighted_loss(self.loss, class_weight, model, self.y)
         self.records = []
 
@@ -127,7 +128,7 @@ class _Run:
             self.x, self.y, self.validation = x[train], y[train], (x[held], y[held])
             self._keep_split(train, held)
         else:
-            self.x, self.y, self.validation = x, y, arguments.validation_part(validation)
+            self.x, self.y, self.validation = x, y, arguments.validation_part(validation, self.model.dtype)
 
     def _keep_split(self, train, held):
         if self.checkpoint and not self.checkpoint.split:

@@ -2,13 +2,17 @@
 
 from dataclasses import asdict, dataclass, fields
 
-from minibn.errors import ArgumentError, CheckpointError
+import numpy as np
+
+from minibn.errors import ArgumentError, CheckpointError, DtypeError
 from minibn.functional import checks
 from minibn.nn.activations import ACTIVATIONS
 
 _EXAMPLE_DEFAULTS = {"hidden": (10,), "epochs": 5, "lr": 0.01, "scale": "none"}
 _DEFAULTS = {"hidden": (64,), "epochs": 20, "lr": 0.1, "scale": "standard"}
+_LARGEST = float(np.finfo(np.float32).max)
 _ADAM_RATE = 0.001
+DEEPEST = 100_000  # hidden layers; the tape of more takes gigabytes and minutes a step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +108,10 @@ class Settings:
             checks.number(name, getattr(self, name), 0.0)
         for name in ("momentum", "bn_momentum"):
             checks.number(name, getattr(self, name), 0.0, 1.0)
-        for name in ("init_scale", "shift_inputs"):
-            checks.number(name, getattr(self, name))
+        checks.number("init_scale", self.init_scale)
+        checks.number("shift_inputs", self.shift_inputs, -_LARGEST, _LARGEST)
+        if not isinstance(self.bn, (bool, np.bool_)):
+            raise DtypeError(f"bn must be True or False, got {self.bn!r}; leave it out for True")
         if self.optimizer == "adam" and self.momentum:
             raise ArgumentError(
                 f"momentum belongs to sgd, got {self.momentum} with adam; leave it out or use sgd"
@@ -153,4 +159,6 @@ def _repeated(hidden, depth):
         raise ArgumentError(
             f"depth must be at least the number of hidden sizes, {len(hidden)}, got {depth}; leave out a size"
         )
+    if depth > DEEPEST:
+        raise ArgumentError(f"depth must be at most {DEEPEST}, got {depth}; use fewer layers")
     return hidden + hidden[-1:] * (depth - len(hidden))
