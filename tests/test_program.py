@@ -1,10 +1,14 @@
 """The compiled program against the tape: the same step, the same epochs, the same refusals."""
 
 import copy
+import tracemalloc
 import warnings
 
+import numba
 import numpy as np
 import pytest
+from cases import needs_jit
+from numba.core.runtime import _nrt_python, rtsys
 
 from minibn.errors import ArgumentError, NonFiniteLossError, ProgramError, ShapeError
 from minibn.nn import BatchNorm, Dense, ReLU, Sequential, SoftmaxCrossEntropy, mlp
@@ -201,6 +205,48 @@ class Doubled(Layer):
 
     def __call__(self, x, training=None):
         return x * 2.0
+
+
+@pytest.mark.parametrize("engine", ["program", "eager"])
+def test_a_memory_map_is_never_loaded(tmp_path, engine):
+    """Rows are read as they are needed; what is kept of 16 MB is less than a tenth."""
+    x = RNG.integers(0, 255, (40_000, 400), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    y, mapped = RNG.integers(0, 3, len(x)), np.load(tmp_path / "x.npy", mmap_mode="r")
+    model = mlp([400, 4, 3], rng=0)
+    fit(model, mapped[:99], y[:99], epochs=1, engine=engine)  # compiles, which allocates
+    tracemalloc.start()
+    try:
+        fit(model, mapped, y, epochs=1, batch_size=256, validation=0.2, engine=engine)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < x.nbytes / 4
+
+
+@needs_jit
+def test_an_epoch_allocates_nothing_in_compiled_code():
+    program = capture(network(), SoftmaxCrossEntropy(), SGD(0.1), 33)
+    order = np.arange(97)
+    program.run_epoch(X, Y, order, 32)
+    _nrt_python.memsys_enable_stats()
+    before = rtsys.get_allocation_stats()
+    for _ in range(10):
+        program.run_epoch(X, Y, order, 32)
+    after = rtsys.get_allocation_stats()
+    assert (after.alloc, after.mi_alloc) == (before.alloc, before.mi_alloc)
+
+
+@needs_jit
+def test_the_executor_is_compiled_once_for_every_architecture_and_dtype_of_data():
+    from minibn.program.executor import play
+
+    for sizes in ([6, 3], [6, 7, 3], [6, 4, 4, 3]):
+        for dtype in (np.float32, np.float64, np.uint8, bool):
+            for data in (X.astype(dtype), np.asfortranarray(X.astype(dtype))):
+                program = capture(mlp(sizes, rng=0), SoftmaxCrossEntropy(), SGD(0.1), 33)
+                program.run_epoch(data, Y, np.arange(97), 32)
+    assert len([s for s in play.signatures if s[2].dtype == numba.float32]) == 1
 
 
 def test_without_an_instruction_fit_runs_eagerly_and_says_so_once():

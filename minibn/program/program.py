@@ -253,10 +253,10 @@ class Program:
             at = spans["counter"].offset + 1
             layer.report_skipped(int(self.counts[at] - before[at]))
 
-    def _evaluated(self, lines, x, targets, out=None):
+    def _evaluated(self, lines, x, targets, out=None, rows=None):
         self._check_owner()
         x = self._rows(np.asarray(x))
-        order = np.arange(len(x))
+        order = np.arange(len(x)) if rows is None else np.ascontiguousarray(rows, np.int64)
         output = self.lines.evaluated
         return self._play(lines, x, targets, order, EVALUATION_BLOCK, False, np.empty(0), output, out)
 
@@ -266,7 +266,7 @@ class Program:
         self._evaluated(self._prediction, x, self._no_labels, out)
         return out
 
-    def evaluate(self, x, y):
+    def evaluate(self, x, y, rows=None):
         """Return loss and rows right of every block of rows, in evaluation mode.
 
         Parameters
@@ -274,12 +274,14 @@ class Program:
         x : ndarray of numbers, shape (N, C)
         y : ndarray, shape (N,)
             Class indices; targets for a squared error.
+        rows : ndarray of int64, shape (M,), optional
+            Rows to evaluate; all where None.
 
         Returns
         -------
         EpochResult
         """
-        return self._evaluated(self._evaluation, x, self._targets(y, len(x)))
+        return self._evaluated(self._evaluation, x, self._targets(y, len(x)), rows=rows)
 
     def predict(self, x):
         """Return the index of the most probable class of each row, shape (N,)."""

@@ -19,42 +19,36 @@ class EagerEngine:
     def __init__(self, model, loss, optimizer, batch_size):
         self.model, self.loss, self.optimizer, self.batch_size = model, loss, optimizer, batch_size
 
-    def warm(self, x, y):
+    def warm(self, part):
         """Compile what an epoch needs, without training."""
-        rehearse(self.model, self.loss, self.optimizer, x[:2], y[:2])
+        rehearse(self.model, self.loss, self.optimizer, part.x[:2], part.y[:2])
 
-    def run_epoch(self, x, y, order):
-        """Train on one epoch; arguments and result as :meth:`minibn.program.Program.run_epoch`."""
+    def run_epoch(self, part, order):
+        """Train on the rows ``order``; result as of :meth:`minibn.program.Program.run_epoch`."""
         results = []
         for low, high in batch_bounds(len(order), self.batch_size):
             rows = order[low:high]
-            results.append(step(self.model, self.loss, self.optimizer, x[rows], y[rows]))
+            results.append(step(self.model, self.loss, self.optimizer, part.x[rows], part.y[rows]))
             if not results[-1].finite:
                 break
-        correct = None if results[0].correct is None else np.array([r.correct for r in results])
         failed = None if results[-1].finite else len(results) - 1
-        return EpochResult(
-            np.array([r.loss for r in results]),
-            np.array([r.weight for r in results]),
-            correct,
-            failed,
-            len(order),
-        )
+        return _result([(r.loss, r.weight, r.correct) for r in results], len(order), failed)
 
-    def evaluate(self, x, y):
+    def evaluate(self, part):
         """Evaluate block by block; see :meth:`minibn.program.Program.evaluate`."""
-        blocks = [slice(i, i + EVALUATION_BLOCK) for i in range(0, len(x), EVALUATION_BLOCK)]
-        outputs = [self.model.logits(x[rows]) for rows in blocks]
-        correct = [self.loss.correct(output, y[rows]) for output, rows in zip(outputs, blocks, strict=True)]
-        return EpochResult(
-            np.array(
-                [self.loss(output, y[rows]).item() for output, rows in zip(outputs, blocks, strict=True)]
-            ),
-            np.array([self.loss.weight(y[rows]) for rows in blocks]),
-            None if correct[0] is None else np.array(correct),
-            None,
-            len(x),
-        )
+        results, rows = [], np.arange(len(part)) if part.rows is None else part.rows
+        for start in range(0, len(part), EVALUATION_BLOCK):
+            block = rows[start : start + EVALUATION_BLOCK]
+            output, y = self.model.logits(part.x[block]), part.y[block]
+            results.append((self.loss(output, y).item(), self.loss.weight(y), self.loss.correct(output, y)))
+        return _result(results, len(part))
+
+
+def _result(batches, rows, failed=None):
+    """Return what some batches report together."""
+    losses, weights, correct = zip(*batches, strict=True)
+    correct = None if correct[0] is None else np.array(correct)
+    return EpochResult(np.array(losses), np.array(weights), correct, failed, rows)
 
 
 class ProgramEngine:
@@ -65,15 +59,18 @@ class ProgramEngine:
     def __init__(self, model, loss, optimizer, batch_size):
         # One more row than a batch: a last batch of a single row joins the one before it.
         self.program, self.batch_size = capture(model, loss, optimizer, batch_size + 1), batch_size
-        self.evaluate = self.program.evaluate
 
-    def warm(self, x, y):
+    def warm(self, part):
         """Compile what an epoch needs, without training."""
-        self.program.warm(x, y)
+        self.program.warm(part.x, part.y)
 
-    def run_epoch(self, x, y, order):
-        """Train on one epoch; see :meth:`minibn.program.Program.run_epoch`."""
-        return self.program.run_epoch(x, y, order, self.batch_size)
+    def run_epoch(self, part, order):
+        """Train on the rows ``order``; see :meth:`minibn.program.Program.run_epoch`."""
+        return self.program.run_epoch(part.x, part.y, order, self.batch_size)
+
+    def evaluate(self, part):
+        """Evaluate; see :meth:`minibn.program.Program.evaluate`."""
+        return self.program.evaluate(part.x, part.y, part.rows)
 
 
 def engine(name, model, loss, optimizer, batch_size):

@@ -1,6 +1,5 @@
 """The training loop."""
 
-import hashlib
 import inspect
 import math
 import time
@@ -15,10 +14,11 @@ from minibn.errors import ArgumentError, NonFiniteLossError
 from minibn.functional import checks
 from minibn.nn.losses import SoftmaxCrossEntropy
 from minibn.train import arguments
-from minibn.train.batches import batch_bounds, epoch_order
+from minibn.train.batches import batch_bounds
 from minibn.train.checkpoint import load_history, load_run, save_run
 from minibn.train.engines import engine
 from minibn.train.history import EpochRecord, History
+from minibn.train.part import Part
 from minibn.train.step import first_non_finite
 
 
@@ -117,7 +117,7 @@ class _Run:
         self.stopping = arguments.stopping(early_stopping, validation)
         self.loss = arguments.loss(loss)
         self._divide(*arguments.rows("x", "y", x, y, model.dtype), validation)
-        self.loss = arguments.weighted_loss(self.loss, class_weight, model, self.y)
+        self.loss = arguments.weighted_loss(self.loss, class_weight, model, self.part.targets)
         self.records = []
 
     def _divide(self, x, y, validation):
@@ -125,10 +125,11 @@ class _Run:
         if isinstance(validation, Real):
             strata = y if isinstance(self.loss, SoftmaxCrossEntropy) else np.zeros(len(y))
             train, held = split(strata, validation, self.seed)
-            self.x, self.y, self.validation = x[train], y[train], (x[held], y[held])
+            self.part, self.validation = Part(x, y, train), Part(x, y, held)
             self._keep_split(train, held)
         else:
-            self.x, self.y, self.validation = x, y, arguments.validation_part(validation, self.model.dtype)
+            given = arguments.validation_part(validation, self.model.dtype)
+            self.part, self.validation = Part(x, y), None if given is None else Part(*given)
 
     def _keep_split(self, train, held):
         if self.checkpoint and not self.checkpoint.split:
@@ -140,7 +141,7 @@ class _Run:
         return {
             "seed": self.seed,
             "batch_size": self.batch_size,
-            "rows": len(self.y),
+            "rows": len(self.part),
             "loss": type(self.loss).__name__,
             "class_weight": None
             if (weight := getattr(self.loss, "class_weight", None)) is None
@@ -154,11 +155,7 @@ class _Run:
     @cached_property
     def _digest(self):
         """SHA-256 of the training rows: a resumed run must go on with the same ones."""
-        digest = hashlib.sha256(repr((self.x.dtype, self.x.shape)).encode())
-        for start in range(0, len(self.x), 65536):
-            digest.update(np.ascontiguousarray(self.x[start : start + 65536]))
-        digest.update(np.ascontiguousarray(self.y))
-        return digest.hexdigest()
+        return self.part.digest()
 
     @property
     def history(self):
@@ -169,7 +166,7 @@ class _Run:
 
     def epochs(self):
         self._start()
-        self._engine.warm(self.x, self.y)
+        self._engine.warm(self.part)
         while len(self.records) < self.total and not (self.stopping and self.stopping.exhausted):
             record = self._epoch(len(self.records) + 1)
             self.records.append(record)
@@ -204,23 +201,25 @@ class _Run:
 
     def _epoch(self, epoch):
         start = time.perf_counter()
-        order = epoch_order(len(self.y), self.seed, epoch)
-        result = self._engine.run_epoch(self.x, self.y, order)
+        order = self.part.order(self.seed, epoch)
+        result = self._engine.run_epoch(self.part, order)
         if result.failed_step is not None:
             low, high = batch_bounds(len(order), self.batch_size)[result.failed_step]
             raise self._failure(epoch, result.failed_step + 1, order[low:high])
-        loss_eval = self._engine.evaluate(self.x, self.y).mean_loss
+        loss_eval = self._engine.evaluate(self.part).mean_loss
         if not math.isfinite(loss_eval):
             raise self._failure(epoch, len(result.losses), order)
         val = (None, None)
         if self.validation is not None:
-            held = self._engine.evaluate(*self.validation)
+            held = self._engine.evaluate(self.validation)
             val = held.mean_loss, held.accuracy
         seconds = time.perf_counter() - start
         return EpochRecord(epoch, result.mean_loss, result.accuracy, loss_eval, *val, seconds)
 
     def _failure(self, epoch, number, rows):
-        return NonFiniteLossError(epoch, number, first_non_finite(self.model, self.x[rows]), self.history)
+        return NonFiniteLossError(
+            epoch, number, first_non_finite(self.model, self.part.x[rows]), self.history
+        )
 
 
 fit.__signature__ = epochs.__signature__ = inspect.signature(_Run)  # type: ignore[attr-defined]

@@ -1,0 +1,49 @@
+"""The rows of a data set that a run uses, named by their indices, so that data on disk stays there."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from minibn.data.blocks import row_blocks
+from minibn.train.batches import epoch_order
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some rows of features and targets.
+
+    Attributes
+    ----------
+    x : ndarray, shape (N, C)
+        May be a memory map.
+    y : ndarray, shape (N,) or that of the output
+    rows : ndarray of int64, shape (M,), or None
+        Indices of the rows; None for all.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    rows: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.y) if self.rows is None else len(self.rows)
+
+    @property
+    def targets(self):
+        """Targets of these rows."""
+        return self.y if self.rows is None else self.y[self.rows]
+
+    def order(self, seed, epoch):
+        """Return the indices of these rows in the order of one epoch."""
+        order = epoch_order(len(self), seed, epoch)
+        return order if self.rows is None else self.rows[order]
+
+    def digest(self):
+        """Return the SHA-256 of these rows, read block by block."""
+        digest = hashlib.sha256(repr((self.x.dtype, (len(self), *self.x.shape[1:]))).encode())
+        for block in row_blocks(self.x[: len(self)]):
+            rows = block if self.rows is None else self.rows[block]
+            digest.update(np.ascontiguousarray(self.x[rows]))
+        digest.update(np.ascontiguousarray(self.targets))
+        return digest.hexdigest()
