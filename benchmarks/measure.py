@@ -34,19 +34,15 @@ FULL = Effort(burst=1e-3, budget=0.4, least=5, most=61, placements=5)
 QUICK = Effort(burst=3e-4, budget=0.1, least=3, most=21, placements=3)
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Median with the 10th and 90th percentile of a series."""
-
-    median: float
-    low: float
-    high: float
-
-
-def spread(series):
-    """Return the :class:`Spread` of a series of numbers."""
+def ratio(series):
+    """Return median, 10th and 90th percentile of a series, as ``ratio``, ``low`` and ``high``."""
     low, median, high = np.percentile(series, (10, 50, 90))
-    return Spread(float(median), float(low), float(high))
+    return {"ratio": float(median), "low": float(low), "high": float(high)}
+
+
+def microseconds(series):
+    """Return the median of some seconds in microseconds."""
+    return float(np.median(series) * 1e6)
 
 
 def first_call(function):
