@@ -44,15 +44,17 @@ def _verdict(row):
 
 
 def machine(reports):
-    """Return what it was measured on, a list entry per suite."""
-    entries = []
-    for name, found in reports.items():
-        skipped = f"; not installed: {', '.join(found['missing'])}" if found["missing"] else ""
-        quick = "; a quick run" if found["quick"] else ""
-        entries.append(
-            f"- `{name}`: {report.machine(found)}{skipped}{quick}; {'; '.join(report.controls(found))}"
-        )
-    return "\n".join(entries)
+    """Return what it was measured on: each machine once, then the controls of each suite."""
+    lines = list(
+        dict.fromkeys(f"- {report.machine(found)}{_reservations(found)}" for found in reports.values())
+    )
+    lines += [f"- `{name}`: {'; '.join(report.controls(found))}" for name, found in reports.items()]
+    return "\n".join(lines)
+
+
+def _reservations(found):
+    skipped = f"; not installed: {', '.join(found['missing'])}" if found["missing"] else ""
+    return skipped + ("; a quick run" if found["quick"] else "")
 
 
 def _microseconds(value):
@@ -129,7 +131,7 @@ def curves(reports):
     return _table(("what", "against", "fixed", "range", "slope"), ("---", "---", "---", "---", "---:"), rows)
 
 
-_BLOCKS = {
+TABLES = {
     "goals": goals,
     "machine": machine,
     "curves": curves,
@@ -143,7 +145,7 @@ _NEEDS = {"kernels": "kernels", "threads": "kernels", "training": "training", "s
 
 def blocks(reports):
     """Return every table that the reports allow, by name."""
-    return {name: make(reports) for name, make in _BLOCKS.items() if _NEEDS.get(name) in {None, *reports}}
+    return {name: make(reports) for name, make in TABLES.items() if _NEEDS.get(name) in {None, *reports}}
 
 
 def text(reports):

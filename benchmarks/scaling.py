@@ -2,10 +2,9 @@
 
 import numpy as np
 
+from benchmarks.calls import ours
 from benchmarks.cases import CASES
 from benchmarks.measure import Effort, interleave
-from benchmarks.placement import placed
-from minibn import kernels
 
 _FULL = Effort(burst=1e-3, budget=3.0, least=7, most=101, placements=1)
 _QUICK = Effort(burst=3e-4, budget=0.3, least=3, most=21, placements=1)
@@ -57,10 +56,7 @@ def curve(name, axis, fixed, subjects, quick):
 def _call(name, shape):
     case = next(case for case in CASES if case.name == name)
     rng = np.random.default_rng(1)
-    kernel, arguments = getattr(kernels, name), case.arguments(rng, *shape)
-    names = kernel.py_func.__code__.co_varnames[: kernel.py_func.__code__.co_argcount]
-    values = [placed(arguments[name], rng) for name in names]
-    return lambda: kernel(*values)
+    return ours(case, case.arguments(rng, *shape), rng)[0]
 
 
 def kernel_curves(quick):

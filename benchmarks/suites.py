@@ -63,6 +63,7 @@ def run(suite, peers, missing, threads, quick):
         "rows": goals.rows(suite, details),
         "details": details,
         "curves": [curve for part in parts for curve in part.get("curves", [])],
+        "without_case": [name for part in parts for name in part.get("without_case", [])],
     }
 
 
@@ -73,7 +74,10 @@ def save(report, path):
 
 
 def missed(reports):
-    """Return the names of the goals that were measured and not reached."""
-    rows = [row for report in reports for row in report["rows"]]
-    return [f"{row['name']} ({row['against']})" if row["against"] else row["name"]
-            for row in rows if row["reached"] is False]  # fmt: skip
+    """Return what ``--check`` finds: goals that were measured and not reached, and kernels that nothing times."""
+    found = []
+    for report in reports:
+        rows = [row for row in report["rows"] if row["reached"] is False]
+        found += [f"{row['name']} ({row['against']})" if row["against"] else row["name"] for row in rows]
+        found += [f"{name} has no case" for name in report["without_case"]]
+    return found

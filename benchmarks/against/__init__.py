@@ -3,7 +3,8 @@
 A module of *kernels* has functions named as minibn's. Such a function takes the kernel's arguments, allocates what the
 peer needs, and returns two things: a function of no argument that does the work once, and the arrays it leaves, by the
 kernel's names for them (or, where each call makes new ones, a function that returns them). They are compared with the
-kernel's before anything is timed. A kernel that a peer lacks is left out.
+kernel's before anything is timed. A kernel that a peer lacks is left out. ``prepare()``, where there is one, makes
+the settings of the process.
 
 A module of *training* has ``build(network, layers, x, y)``, which returns a function of the order of the rows that
 trains for one epoch and returns its mean loss.

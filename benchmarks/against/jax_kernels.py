@@ -3,8 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-# One thread: what is dispatched runs in the thread that calls.
-jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+def prepare():
+    """Run what is dispatched in the thread that calls."""
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
 @jax.jit

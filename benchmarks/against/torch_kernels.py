@@ -6,9 +6,14 @@ way; the backward operator's own ``out`` form copies its result and is slower th
 
 import torch
 
-torch.set_grad_enabled(False)
 _BACKWARD = torch.ops.aten.native_batch_norm_backward
 _MASK = [True, True, True]
+
+
+def prepare():
+    """Use one thread, and record nothing for autograd."""
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
 
 
 def _tensors(*arrays):
