@@ -6,6 +6,7 @@ step or after the last.
 
 import gc
 import resource
+import sys
 import tracemalloc
 
 import numpy as np
@@ -43,7 +44,8 @@ def _traced(play):
 
 
 def _high_water():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Return the most memory that this process has held, in KiB; macOS counts bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
 
 
 def _row(name, value, steps):
