@@ -31,8 +31,7 @@ def _loss(kinds, parameters, running, x, y):
         else:
             h = _ACTIVATIONS[kind](h)
         moved.append(statistics)
-    log = jax.nn.log_softmax(h)
-    return -jnp.take_along_axis(log, y[:, None], 1).mean(), moved
+    return -(jax.nn.log_softmax(h) * y).sum(1).mean(), moved
 
 
 def _epoch(network, kinds, state, order, x, y):
@@ -63,7 +62,8 @@ def _running(kind, arrays):
 
 
 def build(network, layers, x, y):
-    kinds, x, y = [kind for kind, _ in layers], jnp.asarray(x), jnp.asarray(y, jnp.int32)
+    kinds, x = [kind for kind, _ in layers], jnp.asarray(x)
+    y = jax.nn.one_hot(y, network.sizes[-1])  # as JAX's tutorials do: the gradient of indexing is slower
     state = (
         [jax.tree.map(jnp.asarray, arrays) for _, arrays in layers],
         [_running(*layer) for layer in layers],
