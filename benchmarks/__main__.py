@@ -8,9 +8,10 @@ import click
 
 from benchmarks import suites
 from benchmarks.against import MODULES
-from benchmarks.settings import installed, parse_peers, parse_threads
+from benchmarks.settings import installed, parse_peers, parse_threads, usable_cores
 
 FOLDER = Path("runs/benchmarks")
+DEFAULT_THREADS = "1,2" if usable_cores() > 1 else "1"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,7 +34,7 @@ def _parsed(parse):
 _OPTIONS = (
     click.option("--peer", "peers", default=",".join(MODULES), show_default=True, callback=_parsed(parse_peers),
                  metavar="LIST", help="Peers to measure against; one that is not installed is skipped."),
-    click.option("--threads", default="1,2", show_default=True, callback=_parsed(parse_threads), metavar="LIST",
+    click.option("--threads", default=DEFAULT_THREADS, show_default=True, callback=_parsed(parse_threads), metavar="LIST",
                  help="Numbers of threads, each measured in a process of its own."),
     click.option("--quick", is_flag=True, help="Two shapes per kernel, smaller data and few rounds."),
     click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, show_default=True,
@@ -105,6 +106,9 @@ def _exit_code():
     """Run the command line; errors are one line on stderr."""
     try:
         return main(prog_name="python -m benchmarks", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.ClickException as error:
         click.echo(f"Error: {error.format_message()}", err=True)
         return error.exit_code

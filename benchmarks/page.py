@@ -131,10 +131,24 @@ def curves(reports):
     return _table(("what", "against", "fixed", "range", "slope"), ("---", "---", "---", "---", "---:"), rows)
 
 
+def slower(reports):
+    """Return what minibn does more slowly than a peer, by median, the worst first."""
+    details = [row for found in reports.values() for row in found["details"] if row["against"] in TITLES]
+    rows = [
+        (f"`{row['name']}`", row["shape"], str(row["threads"]), _title(row["against"]), _ratio(row))
+        for row in sorted(details, key=lambda row: row["ratio"]) if row["ratio"] < 1
+    ]  # fmt: skip
+    head = ("what", "shape", "threads", "peer", "ratio")
+    return (
+        _table(head, ("---", "---", "---:", "---", "---:"), rows) if rows else "Nothing of what is measured."
+    )
+
+
 TABLES = {
     "goals": goals,
     "machine": machine,
     "curves": curves,
+    "slower": slower,
     "kernels": kernels,
     "threads": threads,
     "training": training,

@@ -25,12 +25,18 @@ def large_shapes(case, quick):
     return [shape for shape in shapes(case, quick) if 4 * np.prod(shape) >= LEAST_BYTES]
 
 
-def _with_threads(count, call):
-    def run():
-        functional.set_threads(count)
+def _with_threads(call, counts):
+    """Return a call per number of threads; the number is set only where it changes, which may take time itself."""
+    current = None
+
+    def run(count):
+        nonlocal current
+        if count != current:
+            functional.set_threads(count)
+            current = count
         return call()
 
-    return run
+    return [partial(run, count) for count in counts]
 
 
 def _equal(left, right):
@@ -43,7 +49,7 @@ def measure(case, shape, threads, effort):
     """Time one function with ``threads`` threads against itself with one; return a row and the control."""
     arguments = case.arguments(np.random.default_rng(1), *shape)
     call = partial(getattr(functional, case.name), *(arguments[name] for name in _ARGUMENTS[case.name]))
-    one, many = _with_threads(1, call), _with_threads(threads, call)
+    one, many = _with_threads(call, (1, threads))
     _equal(one(), many())
     seconds = interleave({"one": one, "many": many} | control.subjects(), effort)
     row = {
