@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-GRID = ((32, 10), (1000, 10), (32, 64), (128, 128), (256, 512), (1000, 512), (4096, 256), (65536, 256))
+GRID = ((32, 10), (1000, 10), (32, 64), (128, 128), (256, 512), (1000, 512), (4096, 256),
+        (65536, 256), (262144, 64))  # fmt: skip
 ELEMENTWISE = ((32, 10), (128, 128), (1000, 512))
 DENSE = ((32, 20, 10), (32, 64, 64), (1000, 64, 64), (1000, 512, 10))
 LOGITS = ((32, 3), (128, 10), (4096, 100))
@@ -15,23 +16,28 @@ FEATURES = ((10,), (256,), (4096,))
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One kernel on some shapes.
+    """One kernel, or several in a row, on some shapes.
 
     Attributes
     ----------
     name : str
-        Name in ``minibn.kernels``.
+        Name in ``minibn.kernels``, or of the sequence.
     shapes : tuple of tuple of int
     arguments : callable
         ``arguments(rng, *shape)`` returns every argument by name, outputs included.
-    goal : float or None
-        Least ratio that each shape has to reach.
+    parts : tuple of str
+        Kernels that are called one after the other; the one of that name where empty.
     """
 
     name: str
     shapes: tuple
     arguments: Callable
-    goal: float | None = None
+    parts: tuple = ()
+
+    @property
+    def kernels(self):
+        """Names of the kernels that are called one after the other."""
+        return self.parts or (self.name,)
 
     @property
     def batch_norm(self):
@@ -129,8 +135,9 @@ def _running(rng, c):
 
 
 CASES = (
-    Case("batch_norm_forward", GRID, _batch_norm, goal=1.0),
-    Case("batch_norm_backward", GRID, _batch_norm, goal=1.0),
+    Case("batch_norm_forward", GRID, _batch_norm),
+    Case("batch_norm_backward", GRID, _batch_norm),
+    Case("batch_norm_forward_backward", GRID, _batch_norm, ("batch_norm_forward", "batch_norm_backward")),
     Case("batch_norm_inference", GRID, _batch_norm),
     Case("batch_norm_relu_forward", GRID, _batch_norm),
     Case("batch_norm_relu_backward", GRID, _batch_norm),
@@ -153,7 +160,10 @@ CASES = (
 
 
 def shapes(case, quick):
-    """Return the shapes to time: all of them, or the smallest and the last but one."""
-    if not quick:
-        return case.shapes
-    return (case.shapes[0], case.shapes[-2])
+    """Return the shapes to time: all of them, or the smallest and the largest."""
+    return (case.shapes[0], case.shapes[-1]) if quick else case.shapes
+
+
+def label(shape):
+    """Return a shape as text, such as ``"32x10"``."""
+    return "x".join(map(str, shape))

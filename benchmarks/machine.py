@@ -1,12 +1,12 @@
 """What the timings ran on, and the settings that have to be made before NumPy and Numba are imported."""
 
-import atexit
 import importlib.metadata
 import os
 import platform
-import shutil
-import tempfile
 from pathlib import Path
+
+from benchmarks.against import DISTRIBUTIONS
+from benchmarks.settings import usable_cores
 
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -16,37 +16,47 @@ _THREADS = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
-_PACKAGES = ("minibn", "numpy", "numba", "llvmlite", "scipy")
+_PACKAGES = ("minibn", "numpy", "numba", "llvmlite", "scipy", "click", "matplotlib")
+# Memory that was freed is kept: a peer that makes its result anew at each call would otherwise pay the operating system
+# for every page of it, several times what it computes.
+_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(1 << 26)}
 
 
-def pin():
-    """Use one thread everywhere, and an empty kernel cache, so that compile times are those of a first run."""
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    folder = tempfile.mkdtemp(prefix="minibn-benchmark-cache-")
-    os.environ["NUMBA_CACHE_DIR"] = folder
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-
-
-def versions(more=()):
-    """Return the versions of Python and of the packages in use.
+def environment(threads, cache):
+    """Return the environment of a process that measures.
 
     Parameters
     ----------
-    more : iterable of str
-        Distributions of the peers.
+    threads : int
+        Threads of NumPy's and SciPy's BLAS, Numba, OpenMP and XLA.
+    cache : Path
+        Folder of compiled kernels; an empty one makes compile times those of a first run.
 
     Returns
     -------
     dict of str to str
     """
-    found = {name: importlib.metadata.version(name) for name in dict.fromkeys((*_PACKAGES, *more))}
-    return {"python": platform.python_version()} | found
+    single = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    return {
+        **os.environ,
+        **dict.fromkeys(_THREADS, str(threads)),
+        **_MEMORY,
+        "NUMBA_CACHE_DIR": str(cache),
+        "OMP_WAIT_POLICY": "passive",
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": single if threads == 1 else "",
+    }
+
+
+def versions(peers=()):
+    """Return the versions of Python and of the packages in use, by distribution."""
+    names = dict.fromkeys((*_PACKAGES, *(DISTRIBUTIONS[peer] for peer in peers)))
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
 
 
 def cpu():
     """Return model and number of usable cores, such as ``"AMD EPYC, 2 cores"``."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{_model()}, {cores} cores"
+    return f"{_model()}, {usable_cores()} cores"
 
 
 def _model():

@@ -1,5 +1,6 @@
 """Interleaved timing: every subject once per round, so that all of them meet the same noise."""
 
+import resource
 from dataclasses import dataclass
 from itertools import repeat
 from time import perf_counter
@@ -32,21 +33,18 @@ class Effort:
 
 FULL = Effort(burst=1e-3, budget=0.4, least=5, most=61, placements=5)
 QUICK = Effort(burst=3e-4, budget=0.1, least=3, most=21, placements=3)
+_TRIES = 4  # the last one counts, whatever happened during it
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Median with the 10th and 90th percentile of a series."""
-
-    median: float
-    low: float
-    high: float
-
-
-def spread(series):
-    """Return the :class:`Spread` of a series of numbers."""
+def ratio(series):
+    """Return median, 10th and 90th percentile of a series, as ``ratio``, ``low`` and ``high``."""
     low, median, high = np.percentile(series, (10, 50, 90))
-    return Spread(float(median), float(low), float(high))
+    return {"ratio": float(median), "low": float(low), "high": float(high)}
+
+
+def microseconds(series):
+    """Return the median of some seconds in microseconds."""
+    return float(np.median(series) * 1e6)
 
 
 def first_call(function):
@@ -62,6 +60,20 @@ def _burst(function, calls):
     for _ in repeat(None, calls):
         function()
     return (perf_counter() - start) / calls
+
+
+def _switches():
+    """Return how often the system has taken the processor away from this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+def _undisturbed(function, calls):
+    """Return the seconds per call of a burst, tried again where the system gave the processor to others meanwhile."""
+    for _ in repeat(None, _TRIES):
+        before, seconds = _switches(), _burst(function, calls)
+        if _switches() == before:
+            break
+    return seconds
 
 
 def _calls(function, burst):
@@ -93,5 +105,5 @@ def interleave(subjects, effort):
     names = list(subjects)
     for i in range(rounds):
         for name in names[i % len(names) :] + names[: i % len(names)]:
-            seconds[name][i] = _burst(subjects[name], calls[name])
+            seconds[name][i] = _undisturbed(subjects[name], calls[name])
     return seconds

@@ -1,101 +1,63 @@
-"""Rows of results, as JSON and as a table."""
+"""What a suite prints: a line per goal, and what it was measured on."""
 
-import json
-
-import numpy as np
-
-from benchmarks.measure import spread
-
-_HEAD = ("kernel", "shape", "minibn us", "peer us", "ratio", "10 % - 90 %", "copies", "goal", "compile s")
+_HEAD = ("what", "against", "measured", "10 % - 90 %", "goal", "")
 
 
-def row(case, shape, against, seconds, compile_seconds):
-    """Return one row: the median ratio of the peer's time to minibn's, with its spread and its goal.
-
-    Parameters
-    ----------
-    case : Case
-    shape : tuple of int
-    against : str
-    seconds : dict of str to ndarray
-        Seconds per call and round, of ``minibn``, of the peer and of ``copy``.
-    compile_seconds : float
-
-    Returns
-    -------
-    dict
-    """
-    ratio = spread(seconds[against] / seconds["minibn"])
-    return {
-        "name": case.name,
-        "against": against,
-        "shape": "x".join(map(str, shape)),
-        "ratio": ratio.median,
-        "low": ratio.low,
-        "high": ratio.high,
-        "goal": case.goal,
-        "reached": None if case.goal is None else ratio.median >= case.goal,
-        "minibn_us": float(np.median(seconds["minibn"]) * 1e6),
-        f"{against}_us": float(np.median(seconds[against]) * 1e6),
-        "copy_us": float(np.median(seconds["copy"]) * 1e6),
-        "compile_s": compile_seconds,
-        "rounds": len(seconds["minibn"]),
-    }
+def number(value):
+    """Return a number with three figures, or whole where it has more."""
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
 
 
-def save(results, path):
-    """Write results as JSON, making the folder where it does not exist."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n")
+def spread(row):
+    """Return the 10th and 90th percentile as text; nothing for a count."""
+    return "" if row["low"] == row["high"] else f"{number(row['low'])} - {number(row['high'])}"
 
 
-def _microseconds(value):
-    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
+def goal(row):
+    """Return the goal as text, with the direction in which it is reached."""
+    sign = "at least" if row["better"] == "more" else "at most"
+    aim = f", aim {number(row['aim'])}" if "aim" in row else ""
+    return f"{sign} {number(row['goal'])}{aim}"
 
 
-def _goal(row):
-    if row["goal"] is None:
+def verdict(row):
+    """Return whether a goal was reached."""
+    return {None: "not measured", True: "reached", False: "MISSED"}[row["reached"]]
+
+
+def measured(row):
+    """Return what was measured as text."""
+    if row["ratio"] is None:
         return ""
-    return f"{row['goal']:g} {'reached' if row['reached'] else 'MISSED'}"
+    place = f" ({row['at']})" if "at" in row else ""
+    return f"{number(row['ratio'])}{'' if row['unit'].startswith('times') else ' ' + row['unit']}{place}"
 
 
-def _cells(row, first):
-    return (
-        row["name"] if first else "",
-        row["shape"],
-        _microseconds(row["minibn_us"]),
-        _microseconds(row[f"{row['against']}_us"]),
-        f"{row['ratio']:.2f}",
-        f"{row['low']:.2f} - {row['high']:.2f}",
-        f"{row['minibn_us'] / row['copy_us']:.1f}",
-        _goal(row),
-        f"{row['compile_s']:.2f}" if first else "",
-    )
+def _cells(row):
+    return (row["name"], row["against"], measured(row), "" if row["ratio"] is None else spread(row), goal(row),
+            verdict(row))  # fmt: skip
 
 
-def _summary(results):
-    goals = [row["reached"] for row in results["rows"] if row["goal"] is not None]
-    control, versions = results["control"], results["versions"]
-    return (
-        f"{results['cpu']}, {results['threads']} thread; "
-        + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f"\ncontrol against itself: {control['ratio']:.2f} ({control['low']:.2f} - {control['high']:.2f})"
-        + f"\ngoals reached: {sum(goals)} of {len(goals)}"
-    )
+def machine(report):
+    """Return processor and versions as text."""
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    return f"{report['cpu']}; threads {', '.join(map(str, report['threads']))}; {versions}"
 
 
-def table(results):
-    """Return results as aligned text, one line per kernel and shape."""
-    lines, previous = [_HEAD], None
-    for row in results["rows"]:
-        lines.append(_cells(row, row["name"] != previous))
-        previous = row["name"]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join(
-            cell.ljust(width) if i < 2 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
+def controls(report):
+    """Return a line per control."""
+    return [
+        f"control against itself, {control['threads']} thread{'s' * (control['threads'] > 1)}: "
+        f"{control['ratio']:.2f} ({control['low']:.2f} - {control['high']:.2f})"
+        for control in report["control"]
     ]
-    return "\n".join([*text, "", _summary(results)])
+
+
+def table(suite, report):
+    """Return a suite's goals as aligned text."""
+    lines = [_HEAD, *map(_cells, report["rows"])]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    return "\n".join([f"== {suite}", *text, "", *controls(report), machine(report), ""])

@@ -22,8 +22,6 @@ __all__ = [
     "batch_norm_relu_forward",
 ]
 
-DISTRIBUTION = "numpy"
-
 
 def update_running_stats_inplace(running_mean, running_var, mean, var, n, momentum):
     work, keep, unbiased = np.empty_like(mean), 1 - momentum, momentum * n / (n - 1)
