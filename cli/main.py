@@ -4,6 +4,8 @@ import os
 import sys
 import warnings
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before Numba loads: waiting threads must not spin
+
 import click
 
 from .compare import compare

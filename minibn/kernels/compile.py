@@ -137,3 +137,15 @@ def kernel(function):
     if not config.DISABLE_JIT:
         dispatcher._cache = _cache_for(function)
     return dispatcher
+
+
+def threaded_kernel(function):
+    """Compile a kernel whose ``prange`` loops run on several threads; otherwise as :func:`kernel`.
+
+    Such kernels are functions of their own, never variants of a serial one: Numba's cache does not tell the two
+    apart. Compiling one takes seconds, so each is compiled only when it is first called.
+    """
+    dispatcher = numba.njit(parallel=True, **FLAGS)(function)
+    if not config.DISABLE_JIT:
+        dispatcher._cache = _cache_for(function)
+    return dispatcher
