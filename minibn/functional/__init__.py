@@ -30,6 +30,7 @@ from minibn.functional.normalization import (
     update_running_stats_inplace,
 )
 from minibn.functional.optimizers import adam_update_inplace, sgd_update_inplace
+from minibn.kernels.threads import get_threads, set_threads
 
 __all__ = [
     "adam_update_inplace",
@@ -40,8 +41,10 @@ __all__ = [
     "batch_norm_relu_forward",
     "dense_backward",
     "dense_forward",
+    "get_threads",
     "relu_backward",
     "relu_forward",
+    "set_threads",
     "sgd_update_inplace",
     "sigmoid_backward",
     "sigmoid_forward",

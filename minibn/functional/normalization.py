@@ -7,6 +7,8 @@ import numpy as np
 from minibn import kernels
 from minibn.errors import ArgumentError
 from minibn.functional import checks
+from minibn.kernels.cpu import threaded
+from minibn.kernels.threads import threads_for
 
 _FLOAT64 = np.dtype(np.float64)
 
@@ -33,7 +35,12 @@ def _normalize(kernel, x, gamma, beta, eps, channel_axis):
     x, shape = _by_channel(x, channel_axis)
     gamma, beta = _scale_and_shift(shape[1], x.dtype, gamma, beta)
     y, mean, var = np.empty_like(x), np.empty(shape[1]), np.empty(shape[1])
-    kernel(x.reshape(shape), gamma, beta, checks.eps(eps), y.reshape(shape), mean, var)
+    arguments = x.reshape(shape), gamma, beta, checks.eps(eps), y.reshape(shape), mean, var
+    if (n := threads_for(x)) > 1:
+        relu = True if kernel is kernels.batch_norm_relu_forward else None
+        threaded.normalize_threaded(*arguments, relu, threaded.partial_sums(arguments[0]), n)
+    else:
+        kernel(*arguments)
     return y, mean, var
 
 
@@ -133,7 +140,12 @@ def _differentiate(kernel, dy, x, shape, affine, mean, var, eps):
     mean, var = _statistics(mean, var, shape[1])
     dx, dgamma, dbeta = np.empty_like(x), np.empty_like(affine[0]), np.empty_like(affine[0])
     dy, source, target = (array.reshape(shape) for array in (dy, x, dx))
-    kernel(dy, source, *affine, mean, var, checks.eps(eps), target, dgamma, dbeta)
+    arguments = mean, var, checks.eps(eps), target, dgamma, dbeta
+    if (n := threads_for(x)) > 1 and x.size > 2 * shape[1]:
+        relu, partial = True if len(affine) == 2 else None, threaded.partial_sums(source)
+        threaded.differentiate_threaded(dy, source, affine[0], affine[-1], *arguments, relu, partial, n)
+    else:
+        kernel(dy, source, *affine, *arguments)
     return dx, dgamma, dbeta
 
 

@@ -139,7 +139,7 @@ def kernel(function):
     return dispatcher
 
 
-def part(function):
+def kernel_part(function):
     """Make a function whose code becomes a part of every kernel that calls it, before types are inferred.
 
     A kernel called by a kernel is compiled twice, on its own and in its caller; a part only with its caller.
@@ -155,3 +155,15 @@ def part(function):
         The function itself when ``NUMBA_DISABLE_JIT=1``.
     """
     return numba.njit(inline="always", **FLAGS)(function)
+
+
+def threaded_kernel(function):
+    """Compile a kernel whose ``prange`` loops run on several threads; otherwise as :func:`kernel`.
+
+    Such kernels are functions of their own, never variants of a serial one: Numba's cache does not tell the two
+    apart. Compiling one takes seconds, so each is compiled only when it is first called.
+    """
+    dispatcher = numba.njit(parallel=True, **FLAGS)(function)
+    if not config.DISABLE_JIT:
+        dispatcher._cache = _cache_for(function)
+    return dispatcher

@@ -6,7 +6,7 @@ of the data.
 
 import math
 
-from minibn.kernels.compile import kernel, part
+from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.calls import call
 from minibn.kernels.cpu.dense_blas import BLAS_FROM
 from minibn.kernels.cpu.views import foreign, matrix, vector
@@ -22,7 +22,7 @@ LAST_DENSE = int(Code.DENSE_BACKWARD_BLAS)
 X, MEAN, SCALARS, INPUTS, OUTPUTS = (COLUMN[name] for name in ("x", "mean", "scalars", "inputs", "outputs"))
 
 
-@part
+@kernel_part
 def _correct(arena, offset, rows, columns, labels):
     """Count the rows whose first largest entry stands at the label; NaN counts as largest, as in NumPy."""
     count = 0
@@ -35,14 +35,14 @@ def _correct(arena, offset, rows, columns, labels):
     return count
 
 
-@part
+@kernel_part
 def _stop(start, rows, batch_size, joins):
     """Return where the batch that begins at ``start`` ends; a last batch of one row may join the one before it."""
     stop = min(start + batch_size, rows)
     return rows if joins and rows - stop == 1 else stop
 
 
-@part
+@kernel_part
 def _weight(line, stats, labels, rows):
     """Return what the mean loss of a batch divides by."""
     if line[MEAN] < 0:
@@ -53,7 +53,7 @@ def _weight(line, stats, labels, rows):
     return total
 
 
-@part
+@kernel_part
 def _gather_targets(y, targets, order, start, rows, columns, labels, batch_targets):
     for i in range(rows):
         if y.size:
@@ -63,7 +63,7 @@ def _gather_targets(y, targets, order, start, rows, columns, labels, batch_targe
                 batch_targets[i * columns + j] = targets[order[start + i] * columns + j]
 
 
-@part
+@kernel_part
 def _outside(order, rows, y, classes):
     """Return whether some row, or the label of some row, lies outside of its range."""
     for i in range(order.size):
@@ -73,7 +73,7 @@ def _outside(order, rows, y, classes):
     return False
 
 
-@part
+@kernel_part
 def _entry(entries, line, rows):
     """Return the address of a line's kernel: that of BLAS stands behind that of a dense layer."""
     large = line[0] <= LAST_DENSE and rows * line[INPUTS] * line[OUTPUTS] >= BLAS_FROM

@@ -3,10 +3,10 @@
 import math
 
 from minibn.kernels import update_running_stats_inplace
-from minibn.kernels.compile import kernel, part
+from minibn.kernels.compile import kernel, kernel_part
 
 
-@part
+@kernel_part
 def _all_finite(values):
     for value in values:
         if not math.isfinite(value):

@@ -15,7 +15,7 @@ pass begins with the block that the first one ended with, which is still in the 
 import numpy as np
 
 from minibn.kernels.compile import kernel
-from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, SPREAD, STREAMED, make_plan
+from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, SPREAD, STREAMED, make_plan, rows_of_part
 from minibn.kernels.cpu.scratch import flat, rolled, scratch_like
 from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.kernels.cpu.sweeps import differentiate_rows, multiply_add, normalize_rows, sum_products
@@ -44,17 +44,25 @@ def affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, s
 @kernel
 def normalize(x, gamma, beta, mean, var, eps, y, relu):
     """Write gamma * (x - mean) / sqrt(var + eps) + beta, or the ReLU of it where ``relu`` is not None."""
-    rows, plan = x.shape[0], make_plan(x.shape[0], x.shape[1], x.size)
+    normalize_part(x, gamma, beta, mean, var, eps, y, relu, 0, 1)
+
+
+@kernel
+def normalize_part(x, gamma, beta, mean, var, eps, y, relu, part, parts):
+    """Play :func:`normalize` for one of several parts of the blocks of rows."""
+    plan = make_plan(x.shape[0], x.shape[1], x.size)
     center, scale, shift = scratch_like(y), scratch_like(y), scratch_like(y)
-    inverse = scratch_like(mean)
-    large, step = y.size * y.itemsize >= STREAMED, plan[ROWS]
+    inverse, large = scratch_like(mean), y.size * y.itemsize >= STREAMED
+    start, stop = rows_of_part(plan, x.shape[0], part, parts)
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
         invert_deviations(var, eps, begin, end, inverse)
         affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, shift)
-        for first in range((rows - 1) // step * step, -1, -step):
-            last = min(first + step, rows)
+        last = stop
+        while last > start:
+            first = (last - 1) // plan[ROWS] * plan[ROWS]
             normalize_rows(x, y, center, scale, shift, relu, large, plan, first, last, begin, end)
+            last = first
 
 
 @kernel
@@ -86,10 +94,10 @@ def _small_batch(dy, x, gamma, mean, inverse, begin, end, center, scale, shift, 
     for q in range(end - begin):
         rolled()
         j = begin + q
-        first, total, product = j * step, 0.0, 0.0
+        t, first, total, product = q * step, j * step, 0.0, 0.0
         for k in (first, first + gap):
             rolled()
-            closed = relu is not None and multiply_add(x[k] - center[q], scale[q], shift[q]) <= 0
+            closed = relu is not None and multiply_add(x[k] - center[t], scale[t], shift[t]) <= 0
             upstream = 0.0 if closed else np.float64(dy[k])
             dx[k] = upstream
             total += upstream
@@ -99,6 +107,27 @@ def _small_batch(dy, x, gamma, mean, inverse, begin, end, center, scale, shift, 
             rolled()
             normalized = (np.float64(x[k]) - mean[j]) * inverse[q]
             dx[k] = (dx[k] - total / 2 - normalized * (product / 2)) * (gamma[j] * inverse[q])
+
+
+@kernel
+def block_products(
+    dy, x, plan, first, last, begin, end, center, deviation, scale, shift, sums, products, relu
+):
+    """Write the sums of dy and of dy * (x - center) * deviation over a block to the beginning of two tables."""
+    clear(sums, plan)
+    clear(products, plan)
+    sum_products(dy, x, center, deviation, scale, shift, sums, products, relu, plan, first, last, begin, end)
+    fold(sums, plan, end - begin)
+    fold(products, plan, end - begin)
+
+
+@kernel
+def deviation_table(inverse, plan, channels, deviation):
+    """Expand 1 / sqrt(var + eps), in the dtype of the data."""
+    for q in range(channels):
+        rolled()
+        deviation[q] = inverse[q]
+    expand(deviation, plan, channels)
 
 
 @kernel
@@ -113,6 +142,7 @@ def differentiate(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu):
     large, step, n = dx.size * dx.itemsize >= STREAMED, plan[ROWS], x.size // mean.size
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
+        channels = end - begin
         invert_deviations(var, eps, begin, end, inverse)
         affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, shift)
         if n == 2:
@@ -120,25 +150,21 @@ def differentiate(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu):
                 dy, x, gamma, mean, inverse, begin, end, center, scale, shift, dx, dgamma, dbeta, relu
             )
             continue
-        for q in range(end - begin):
+        deviation_table(inverse, plan, channels, deviation)
+        for q in range(channels):
             rolled()
-            deviation[q], dy_sum[q], product_sum[q] = inverse[q], 0.0, 0.0
-        expand(deviation, plan, end - begin)
+            dy_sum[q] = product_sum[q] = 0.0
         for first in range(0, rows, step):
             last = min(first + step, rows)
-            clear(sums, plan)
-            clear(products, plan)
-            sum_products(
-                dy, x, center, deviation, scale, shift, sums, products, relu, plan, first, last, begin, end
+            block_products(
+                dy, x, plan, first, last, begin, end, center, deviation, scale, shift, sums, products, relu
             )
-            fold(sums, plan, end - begin)
-            fold(products, plan, end - begin)
-            for q in range(end - begin):
+            for q in range(channels):
                 rolled()
                 dy_sum[q] += sums[q]
                 product_sum[q] += products[q]
         tilt_tables(mean, inverse, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset)
-        for q in range(end - begin):
+        for q in range(channels):
             rolled()
             dgamma[begin + q], dbeta[begin + q] = product_sum[q], dy_sum[q]
         for first in range((rows - 1) // step * step, -1, -step):

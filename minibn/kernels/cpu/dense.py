@@ -4,13 +4,13 @@ Products are cut into tiles that stay in registers while they are summed, and ar
 large layers there is :mod:`minibn.kernels.cpu.dense_blas`.
 """
 
-from minibn.kernels.compile import kernel, part
+from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.scratch import PANEL, panel_like, scratch_like
 from minibn.kernels.cpu.strip import WIDTH, strip
 from minibn.kernels.cpu.views import flat, optional
 
 
-@part
+@kernel_part
 def _product(a, row_step, depth_step, b, base, out, depth):
     """Write base + a b, where a may lie transposed in memory, b is flat, and ``base`` is one row or empty."""
     rows, columns = out.shape
@@ -20,7 +20,7 @@ def _product(a, row_step, depth_step, b, base, out, depth):
               rows, min(wide, columns - j))  # fmt: skip
 
 
-@part
+@kernel_part
 def _product_turned(a, b, out):
     """Write a b.T for a flat a, copying b panel by panel, so that its columns become rows."""
     rows, columns = out.shape
@@ -38,7 +38,7 @@ def _product_turned(a, b, out):
                   rows, width)  # fmt: skip
 
 
-@part
+@kernel_part
 def _column_sums(a, rows, sums):
     """Write the sum of each column of a flat a: a product with a row of ones."""
     one, columns, wide = scratch_like(a), sums.size, WIDTH // sums.itemsize

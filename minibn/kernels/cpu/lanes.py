@@ -4,6 +4,8 @@ The loops of a batch norm hold several rows of a few columns in registers at onc
 find that form by itself, and takes longer to compile what it finds.
 """
 
+from functools import reduce
+
 from llvmlite import ir
 from numba.core import cgutils
 from numba.np.arrayobj import make_array
@@ -105,7 +107,9 @@ class Lanes:
 
     def multiply_add(self, a, b, c):
         """Return a * b + c, rounded once where the machine can."""
-        return self._intrinsic(f"llvm.fmuladd.{self.name}", self.vector, a, b, c)
+        kind = a.type
+        name = f"llvm.fmuladd.v{self.count}f{64 if kind == self.wide else 32}"
+        return self._intrinsic(name, kind, a, b, c)
 
     def widen(self, value):
         """Return a line as float64."""
@@ -117,14 +121,6 @@ class Lanes:
         total = self.builder.fadd(self.builder.load(place, align=8), value)
         self.builder.store(total, place, align=8)
 
-    def store_as(self, value, pointer, index):
-        """Write a float64 line in the dtype of the pointer, and return what was written as float64."""
-        kind = ir.VectorType(pointer.type.pointee, self.count)
-        narrow = value if kind == self.vector else self.builder.fptrunc(value, kind)
-        place = self.builder.bitcast(self.builder.gep(pointer, [index]), kind.as_pointer())
-        self.builder.store(narrow, place, align=4)
-        return value if kind == self.vector else self.builder.fpext(narrow, self.vector)
-
     def inverse_root(self, value):
         """Return 1 / sqrt(value), but 0 at 0 and NaN at infinity."""
         one, infinity, nan = (
@@ -135,13 +131,19 @@ class Lanes:
         inverse = self.builder.select(self.builder.fcmp_ordered("==", value, infinity), nan, inverse)
         return self.builder.select(self.builder.fcmp_ordered("==", value, self.zero), self.zero, inverse)
 
-    def any_nonzero(self, values):
-        """Return in which lanes some value is not zero."""
-        united = self.builder.bitcast(values[0], self.integers)
-        for value in values[1:]:
-            united = self.builder.or_(united, self.builder.bitcast(value, self.integers))
-        unsigned = self.builder.shl(united, ir.Constant(self.integers, [1] * self.count))
-        return self.builder.icmp_unsigned("!=", unsigned, ir.Constant(self.integers, None))
+    def marked(self, total, values, mark):
+        """Return a sum of squares, plus a small mark where a value is not 0 though its float64 square may be.
+
+        Squares of float32 numbers cannot vanish in float64, and get no mark.
+        """
+        if self.size == 4:
+            return total
+        numbers = [self.builder.bitcast(value, self.integers) for value in values]
+        bits = reduce(self.builder.or_, numbers)
+        bits = self.builder.shl(bits, ir.Constant(self.integers, [1] * self.count))  # -0 is 0
+        some = self.builder.icmp_unsigned("!=", bits, ir.Constant(self.integers, None))
+        marks = self.builder.select(some, ir.Constant(self.vector, [mark] * self.count), self.zero)
+        return self.builder.fadd(total, marks)
 
     def behind(self, pointer, index):
         """Return minus how many elements ``pointer[index]`` lies behind a line boundary."""

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minibn.kernels.compile import kernel, part
+from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.maths import decay
 from minibn.kernels.cpu.views import flat, optional
 
@@ -12,7 +12,7 @@ _EVEN = np.empty(0)
 _BLOCK = 64  # rows that stay in the first-level cache between the passes
 
 
-@part
+@kernel_part
 def _total_weight(labels, class_weight):
     """Return the sum of the rows' weights: what the mean divides by."""
     if class_weight.size == 0:
@@ -23,12 +23,12 @@ def _total_weight(labels, class_weight):
     return total
 
 
-@part
+@kernel_part
 def _weight(label, class_weight):
     return class_weight[label] if class_weight.size else 1.0
 
 
-@part
+@kernel_part
 def _highest(row):
     """Return the largest entry; NaN need not be found here, since it makes the row's sum NaN."""
     highest = row[0]

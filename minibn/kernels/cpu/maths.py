@@ -9,7 +9,7 @@ import numpy as np
 from numba import config, types
 from numba.extending import overload
 
-from minibn.kernels.compile import part
+from minibn.kernels.compile import kernel_part
 
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first short enough that a small integer times it is exact (Cody and Waite 1980).
@@ -22,7 +22,7 @@ _S2, _S3, _S4, _S5, _S6, _S7 = (np.float32(t) for t in (_T2, _T3, _T4, _T5, _T6,
 _ONE_32, _LOG2_E_32, _LOWEST_32 = np.float32(1), np.float32(_LOG2_E), np.float32(-87.0)
 
 
-@part
+@kernel_part
 def _decay_64(x):
     """Return exp(x) = 2 ** n * exp(r) with |r| <= ln(2) / 2, exp(r) by its Taylor series to r ** 13."""
     bounded = x if x > -708.0 else -708.0
@@ -36,7 +36,7 @@ def _decay_64(x):
     return value if x == x else x
 
 
-@part
+@kernel_part
 def _decay_32(x):
     """Return exp(x) as :func:`_decay_64` does, the series to r ** 7."""
     bounded = x if x > _LOWEST_32 else _LOWEST_32
@@ -58,7 +58,7 @@ _F0, _F1, _F2, _F3, _F4 = (
 )
 
 
-@part
+@kernel_part
 def _tanh_64(x):
     size, z = abs(x), x * x
     near = x + x * z * (((_P0 * z + _P1) * z + _P2) / (((z + _Q0) * z + _Q1) * z + _Q2))
@@ -67,7 +67,7 @@ def _tanh_64(x):
     return near if size < 0.625 else far
 
 
-@part
+@kernel_part
 def _tanh_32(x):
     size, z = abs(x), x * x
     near = x + x * z * ((((_F0 * z + _F1) * z + _F2) * z + _F3) * z + _F4)

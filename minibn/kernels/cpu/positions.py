@@ -43,15 +43,21 @@ def make_plan(rows, channels, size):
     return channels, length, group, spread, copies, min(max(BLOCK // (group * length), 8), 1024)
 
 
-def extents(plan, first, last, begin, end, step=0):
+@kernel
+def rows_of_part(plan, rows, part, parts):
+    """Return the first row of a part and the first behind it: whole blocks, shared out evenly."""
+    step = plan[ROWS]
+    blocks = (rows + step - 1) // step
+    return blocks * part // parts * step, min(blocks * (part + 1) // parts * step, rows)
+
+
+def extents(plan, first, last, begin, end):
     """Return how rows first to last of channels begin to end are swept, in plain Python.
 
     Parameters
     ----------
     plan : tuple of int
     first, last, begin, end : int
-    step : int
-        If not 0, ``last - first`` samples are taken instead, ``step`` elements apart.
 
     Returns
     -------
@@ -64,8 +70,6 @@ def extents(plan, first, last, begin, end, step=0):
     positions, rows, table = channels * length, last - first, group * spread * copies
     pieces, size = (1, rows * positions) if group == channels else (rows, length)
     each = size // table, table, table, size % table
-    if step:
-        pieces, each = 1, (rows, step, (end - begin) * spread, 0)
-    elif group < channels and spread == length:
+    if group < channels and spread == length:
         pieces, each = 1, (rows, positions, (end - begin) * length, 0)
     return pieces, (first * channels + begin) * length, positions, *each

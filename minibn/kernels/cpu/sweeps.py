@@ -11,12 +11,12 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from minibn.kernels.cpu.lanes import INDEX, Lanes, pointer_to
+from minibn.kernels.cpu.lanes import Lanes, pointer_to
 from minibn.kernels.cpu.positions import extents
 from minibn.kernels.cpu.walk import Walk
 
 VARIED = 1e-300
-"""Added to a sum of squares where a value differs from its shift, so that 0 means constant."""
+"""Added to a sum of squares of float64 where a value differs from its shift, so that 0 means constant."""
 
 _BLOCK = (types.UniTuple(types.intp, 6),) + (types.intp,) * 4
 
@@ -31,7 +31,7 @@ def _check_layout(array):
 class _Code:
     """What the code of every loop starts from: lanes, the addresses of its arrays, and the walk."""
 
-    def __init__(self, context, builder, signature, arguments, step=None):
+    def __init__(self, context, builder, signature, arguments):
         self.builder = builder
         self.lanes = Lanes(context, builder, signature.args[0].dtype)
         self.arrays = [
@@ -39,8 +39,7 @@ class _Code:
             for kind, value in zip(signature.args, arguments, strict=True)
             if isinstance(kind, types.Array)
         ]
-        block = arguments[-len(_BLOCK) :] if step is None else arguments[-len(_BLOCK) - 1 : -1]
-        self.walk = Walk(self.lanes, *block, INDEX(0) if step is None else step)
+        self.walk = Walk(self.lanes, *arguments[-len(_BLOCK) :])
 
     def columns(self, tables, column, mask):
         """Load one line of each table."""
@@ -88,30 +87,30 @@ def _slices(array, *block):
 
 
 @intrinsic
-def _sum_differences(typing_context, x, shift, sums, squares, plan, first, last, begin, end, step):
+def _sum_differences(typing_context, x, shift, sums, squares, plan, first, last, begin, end):
     _check_layout(x)
 
     def codegen(context, builder, signature, arguments):
-        code = _Code(context, builder, signature, arguments, arguments[-1])
+        code = _Code(context, builder, signature, arguments)
         lanes, (source, middle, total, square) = code.lanes, code.arrays
-        tiny, none = (ir.Constant(lanes.wide, [value] * lanes.count) for value in (VARIED, 0.0))
 
         def body(places, column, mask):
-            values = code.minus(code.rows(source, places, mask), *code.columns([middle], column, mask))
-            lanes.accumulate(lanes.widen(code.total(values)), total, column)
-            varied = builder.select(lanes.any_nonzero(values), tiny, none)
-            lanes.accumulate(builder.fadd(lanes.widen(code.dot(values, values)), varied), square, column)
+            line = lanes.widen(lanes.load(middle, column, mask))
+            values = [lanes.widen(value) for value in code.rows(source, places, mask)]
+            values = code.minus(values, line)
+            lanes.accumulate(code.total(values), total, column)
+            lanes.accumulate(lanes.marked(code.dot(values, values), values, VARIED), square, column)
 
         code.walk.sum([source], body)
         return context.get_dummy_value()
 
-    return types.void(x, shift, sums, squares, *_BLOCK, types.intp), codegen
+    return types.void(x, shift, sums, squares, *_BLOCK), codegen
 
 
 def _plain_sum_differences(x, shift, sums, squares, *block):
-    """Add the sums of x - shift and of its squares to float64 tables; :data:`VARIED` where it is not 0."""
+    """Add the sums of x - shift and of its squares to tables, all in float64; :data:`VARIED` where it is not 0."""
     for row in _slices(x, *block):
-        difference = row - shift[: row.size]
+        difference = row.astype(np.float64) - shift[: row.size]
         sums[: row.size] += difference
         squares[: row.size] += difference * difference + np.where(difference != 0, VARIED, 0.0)
 

@@ -106,33 +106,6 @@ def _plain_fold(table, plan, channels):
 
 
 @intrinsic
-def _update_moments(typing_context, base, shift, sums, squares, count, share):
-    def codegen(context, builder, signature, arguments):
-        lanes = Lanes(context, builder, base.dtype)
-        starts = [
-            pointer_to(context, builder, *pair) for pair in zip(signature.args[:4], arguments, strict=False)
-        ]
-        part = lanes.splat(arguments[5])
-        with loop(builder, INDEX(0), arguments[4], lanes.count) as k:
-            middle, total, square = (lanes.load(start, k) for start in (starts[0], *starts[2:]))
-            lanes.store(builder.fsub(square, builder.fmul(builder.fmul(total, total), part)), starts[3], k)
-            mean = builder.fadd(middle, builder.fmul(total, part))
-            lanes.store(mean, starts[2], k)
-            lanes.store(lanes.store_as(mean, starts[1], k), starts[0], k)
-        return context.get_dummy_value()
-
-    return types.void(base, shift, sums, squares, types.intp, types.float64), codegen
-
-
-def _plain_update_moments(base, shift, sums, squares, count, share):
-    """Turn sums around ``base`` into mean and sum of squared deviations; ``shift`` and ``base`` become the mean."""
-    squares[:count] -= sums[:count] ** 2 * share
-    sums[:count] = base[:count] + sums[:count] * share
-    shift[:count] = sums[:count]
-    base[:count] = shift[:count]
-
-
-@intrinsic
 def _invert_deviations(typing_context, var, eps, begin, end, inverse):
     def codegen(context, builder, signature, arguments):
         lanes = Lanes(context, builder, var.dtype)
@@ -165,5 +138,4 @@ _PLAIN = config.DISABLE_JIT  # type: ignore[attr-defined]
 clear = _plain_clear if _PLAIN else _clear
 expand = _plain_expand if _PLAIN else _expand
 fold = _plain_fold if _PLAIN else _fold
-update_moments = _plain_update_moments if _PLAIN else _update_moments
 invert_deviations = _plain_invert_deviations if _PLAIN else _invert_deviations

@@ -24,11 +24,11 @@ class Walk:
     Parameters
     ----------
     lanes : Lanes
-    plan, first, last, begin, end, step : llvmlite values
+    plan, first, last, begin, end : llvmlite values
         As in ``extents``; plan is a tuple.
     """
 
-    def __init__(self, lanes, plan, first, last, begin, end, step):
+    def __init__(self, lanes, plan, first, last, begin, end):
         self.lanes, self.builder = lanes, lanes.builder
         b = self.builder
         channels, length, group, spread, copies, _ = cgutils.unpack_tuple(b, plan, 6)
@@ -36,14 +36,12 @@ class Walk:
         table = b.mul(b.mul(group, spread), copies)
         whole = b.icmp_signed("==", group, channels)
         size = b.select(whole, b.mul(rows, self.positions), length)
-        sampled = b.icmp_signed("!=", step, INDEX(0))
         strided = b.and_(b.not_(whole), b.icmp_signed("==", spread, length))
-        strided = b.or_(strided, sampled)
         wide = b.mul(b.sub(end, begin), spread)
         self.pieces = b.select(b.or_(whole, strided), INDEX(1), rows)
         self.start = b.mul(b.add(b.mul(first, channels), begin), length)
         self.rows = b.select(strided, rows, b.sdiv(size, table))
-        self.stride = b.select(sampled, step, b.select(strided, self.positions, table))
+        self.stride = b.select(strided, self.positions, table)
         self.width = b.select(strided, wide, table)
         self.rest = b.select(strided, INDEX(0), b.srem(size, table))
 
