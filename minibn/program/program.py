@@ -16,7 +16,7 @@ from minibn.program.operations import set_gather, table_of_kernels, used_codes
 _READABLE = {np.dtype(code) for code in ("?", "b", "B", "h", "H", "i", "I", "l", "L", "f", "d")}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class EpochResult:
     """What one epoch of training, or one evaluation, reports.
 
@@ -74,6 +74,7 @@ class Program:
             table(part) for part in (lines.evaluation, lines.evaluation + lines.evaluation_loss)
         )
         self._entries, self._readers = None, {}
+        self._source, self._given = (None, None, None), None
         self._classifies = isinstance(loss, SoftmaxCrossEntropy)
         room = max(max_batch, EVALUATION_BLOCK)
         self._room = np.empty(room, np.int64), np.empty(room * model.out_features, self.arena.dtype)
@@ -110,13 +111,13 @@ class Program:
 
     def _set_scalars(self):
         """Write learning rate, decay and the optimizer's own numbers where the executor reads them."""
-        own = self.optimizer.scalars()
-        decay = (
-            self.optimizer.weight_decay,
-            self.optimizer.weight_decay if self.optimizer.decay_all else 0.0,
-        )
-        for scalars, penalty in zip(self._scalars, decay, strict=True):
-            scalars[: 2 + len(own)] = (self.optimizer.learning_rate, penalty, *own)
+        optimizer, own = self.optimizer, self.optimizer.scalars()
+        given = optimizer.learning_rate, optimizer.weight_decay, optimizer.decay_all, *own
+        if given != self._given:
+            self._given = given
+            decay = optimizer.weight_decay, optimizer.weight_decay if optimizer.decay_all else 0.0
+            for scalars, penalty in zip(self._scalars, decay, strict=True):
+                scalars[: 2 + len(own)] = (optimizer.learning_rate, penalty, *own)
 
     def _check_owner(self):
         for name, tensor, view in self._owned:
@@ -127,6 +128,9 @@ class Program:
 
     def _rows(self, x):
         """Return x as a matrix that the compiled gather can read, without a copy wherever that is possible."""
+        if x is self._source[0] and x.shape == self._source[1]:
+            return x
+        x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.model.in_features:
             raise ShapeError(
                 f"x must have shape (N, {self.model.in_features}), got {x.shape}; pass the features the network was built for"
@@ -162,13 +166,15 @@ class Program:
         ProgramError, ShapeError, DtypeError, ArgumentError
         """
         self._check_owner()
-        x, order = self._rows(np.asarray(x)), np.ascontiguousarray(order, np.int64)
+        x, order = self._rows(x), np.ascontiguousarray(order, np.int64)
         if order.ndim != 1 or order.size < 1:
             raise ShapeError(
                 f"order must have shape (M,) with M at least 1, got {order.shape}; pass row indices"
             )
         batch_size = self._batch(len(order), batch_size)
         rates = self._rates(learning_rates, _steps(len(order), batch_size))
+        if rates.size:
+            self._given = None  # the rates of the steps are written over the optimizer's
         self._set_scalars()
         before = self.counts.copy()
         targets = self._targets(y, len(x))
@@ -178,7 +184,7 @@ class Program:
 
     def warm(self, x, y):
         """Compile or load what training on data of these dtypes needs, without training."""
-        none, x = np.empty(0, np.int64), self._rows(np.asarray(x))
+        none, x = np.empty(0, np.int64), self._rows(x)
         self._play(self._training, x, self._targets(y[:2], 2), none, 1, True, np.empty(0), self.lines.output)
 
     def _rates(self, rates, steps):
@@ -204,12 +210,20 @@ class Program:
             set_gather(self._readers[kind], x, self.arena.dtype)
         return self._readers[kind]
 
+    def _described(self, x):
+        """Return what the executor needs to know of x; looked up again only where x is another array."""
+        array, shape, source = self._source
+        if x is not array or x.shape != shape:
+            source = describe_array(x)
+            self._source = x, x.shape, source
+        return source
+
     def _play(self, lines, x, targets, order, batch_size, joins, rates, output, out=None):
         losses, weights, correct = np.zeros((3, -(-len(order) // batch_size)))
         out = np.empty((0, self.model.out_features), self.arena.dtype) if out is None else out
         updates = int(self.counts[0])
         entries = self._kernels(x)
-        failed = self._execute(lines, entries, self.arena, self.stats, self.counts, describe_array(x), *targets,
+        failed = self._execute(lines, entries, self.arena, self.stats, self.counts, self._described(x), *targets,
                                order, batch_size, joins, *self._room, rates, losses, weights, correct, output.offset, out)  # fmt: skip
         if failed < -1:
             self._explain(x, targets[0], order)
@@ -255,7 +269,7 @@ class Program:
 
     def _evaluated(self, lines, x, targets, out=None, rows=None):
         self._check_owner()
-        x = self._rows(np.asarray(x))
+        x = self._rows(x)
         order = np.arange(len(x)) if rows is None else np.ascontiguousarray(rows, np.int64)
         output = self.lines.evaluated
         return self._play(lines, x, targets, order, EVALUATION_BLOCK, False, np.empty(0), output, out)

@@ -9,6 +9,7 @@ from minibn.kernels.cpu.maths import decay
 from minibn.kernels.cpu.views import flat, optional
 
 _EVEN = np.empty(0)
+_FULL = 1e250  # far enough below the largest float64 for one more factor, a number of classes
 _BLOCK = 64  # rows that stay in the first-level cache between the passes
 
 
@@ -63,7 +64,7 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
     """
     weights, loss = optional(class_weight, _EVEN), 0.0
     rows, classes = logits.shape
-    powers = flat(probabilities)
+    powers, product = flat(probabilities), 1.0
     for first in range(0, rows, _BLOCK):
         last = min(first + _BLOCK, rows)
         for i in range(first, last):
@@ -71,19 +72,25 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
             highest = _highest(row)
             for k in range(classes):
                 out[k] = row[k] - highest
+            loss += _weight(labels[i], weights) * (np.float64(highest) - np.float64(row[labels[i]]))
         block = powers[first * classes : last * classes]
         for k in range(block.size):  # many rows at once fill the vector registers
             block[k] = decay(block[k])
         for i in range(first, last):
-            row, out, label = logits[i], probabilities[i], labels[i]
-            total = 0.0
+            out, total = probabilities[i], 0.0
             for k in range(classes):
                 total += out[k]
             inverse = 1.0 / total
             for k in range(classes):
                 out[k] = out[k] * inverse
-            margin = np.float64(_highest(row)) - np.float64(row[label])
-            loss += _weight(label, weights) * (math.log(total) + margin)
+            if weights.size:
+                loss += weights[labels[i]] * math.log(total)
+            else:  # the sum of logarithms is that of their product, and one logarithm serves many rows
+                product *= total
+                if product > _FULL:
+                    loss += math.log(product)
+                    product = 1.0
+    loss += math.log(product)
     return loss / _total_weight(labels, weights)
 
 
