@@ -139,6 +139,14 @@ def kernel(function):
     return dispatcher
 
 
+def kernel_part(function):
+    """Make a function part of each kernel that calls it, instead of a compiled function of its own.
+
+    A function called by a kernel is otherwise compiled twice: by itself, and again inside of its caller.
+    """
+    return numba.njit(inline="always", **FLAGS)(function)
+
+
 def threaded_kernel(function):
     """Compile a kernel whose ``prange`` loops run on several threads; otherwise as :func:`kernel`.
 
