@@ -14,8 +14,8 @@ pass begins with the block that the first one ended with, which is still in the 
 
 import numpy as np
 
-from minibn.kernels.compile import kernel
-from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, SPREAD, STREAMED, make_plan, rows_of_part
+from minibn.kernels.compile import kernel, kernel_part
+from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, SPREAD, STREAMED, make_plan
 from minibn.kernels.cpu.scratch import flat, rolled, scratch_like
 from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.kernels.cpu.sweeps import differentiate_rows, multiply_add, normalize_rows, sum_products
@@ -42,18 +42,11 @@ def affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, s
 
 
 @kernel
-def normalize(x, gamma, beta, mean, var, eps, y, relu):
-    """Write gamma * (x - mean) / sqrt(var + eps) + beta, or the ReLU of it where ``relu`` is not None."""
-    normalize_part(x, gamma, beta, mean, var, eps, y, relu, 0, 1)
-
-
-@kernel
-def normalize_part(x, gamma, beta, mean, var, eps, y, relu, part, parts):
-    """Play :func:`normalize` for one of several parts of the blocks of rows."""
+def normalize(x, gamma, beta, mean, var, eps, y, relu, start, stop):
+    """Write gamma * (x - mean) / sqrt(var + eps) + beta to rows start to stop, or its ReLU unless ``relu`` is None."""
     plan = make_plan(x.shape[0], x.shape[1], x.size)
     center, scale, shift = scratch_like(y), scratch_like(y), scratch_like(y)
     inverse, large = scratch_like(mean), y.size * y.itemsize >= STREAMED
-    start, stop = rows_of_part(plan, x.shape[0], part, parts)
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
         invert_deviations(var, eps, begin, end, inverse)
@@ -65,7 +58,7 @@ def normalize_part(x, gamma, beta, mean, var, eps, y, relu, part, parts):
             last = first
 
 
-@kernel
+@kernel_part
 def tilt_tables(mean, inverse, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset):
     r"""Fill tables with factors such that dx = (dy - dy_mean + (x - center) * slope + offset) * scale.
 
@@ -86,7 +79,7 @@ def tilt_tables(mean, inverse, plan, n, begin, end, center, dy_sum, product_sum,
     expand(offset, plan, end - begin)
 
 
-@kernel
+@kernel_part
 def _small_batch(dy, x, gamma, mean, inverse, begin, end, center, scale, shift, dx, dgamma, dbeta, relu):
     """Write all gradients in float64: of two values per channel, the terms of dx cancel to eps / var of them."""
     gap, step = (mean.size, 1) if dy.shape[0] == 2 else (1, 2)
@@ -109,7 +102,7 @@ def _small_batch(dy, x, gamma, mean, inverse, begin, end, center, scale, shift, 
             dx[k] = (dx[k] - total / 2 - normalized * (product / 2)) * (gamma[j] * inverse[q])
 
 
-@kernel
+@kernel_part
 def block_products(
     dy, x, plan, first, last, begin, end, center, deviation, scale, shift, sums, products, relu
 ):
@@ -121,7 +114,7 @@ def block_products(
     fold(products, plan, end - begin)
 
 
-@kernel
+@kernel_part
 def deviation_table(inverse, plan, channels, deviation):
     """Expand 1 / sqrt(var + eps), in the dtype of the data."""
     for q in range(channels):
@@ -130,7 +123,7 @@ def deviation_table(inverse, plan, channels, deviation):
     expand(deviation, plan, channels)
 
 
-@kernel
+@kernel_part
 def differentiate(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu):
     """Write the gradients of :func:`normalize` where ``mean`` and ``var`` are those of x itself."""
     rows, plan = x.shape[0], make_plan(x.shape[0], x.shape[1], x.size)
@@ -195,7 +188,7 @@ def batch_norm_forward(x, gamma, beta, eps, y, mean, var):
     Ioffe and Szegedy 2015, algorithm 1. A constant feature gives exactly beta.
     """
     batch_statistics(x, mean, var)
-    normalize(x, gamma, beta, mean, var, eps, y, None)
+    normalize(x, gamma, beta, mean, var, eps, y, None, 0, x.shape[0])
 
 
 @kernel
@@ -218,7 +211,7 @@ def batch_norm_inference(x, gamma, beta, mean, var, eps, y):
     -----
     Ioffe and Szegedy 2015, algorithm 2, step 11.
     """
-    normalize(x, gamma, beta, mean, var, eps, y, None)
+    normalize(x, gamma, beta, mean, var, eps, y, None, 0, x.shape[0])
 
 
 @kernel

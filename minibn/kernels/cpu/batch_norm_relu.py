@@ -11,12 +11,12 @@ def batch_norm_relu_forward(x, gamma, beta, eps, y, mean, var):
 
     Parameters
     ----------
-    x : ndarray of float32 or float64, shape (N, C)
+    x : ndarray of float32 or float64, shape (N, C) or (N, C, L)
         C-contiguous, N at least 1. Nothing is checked.
     gamma, beta : ndarray of the dtype of x, shape (C,)
     eps : float
         Added to the variance inside the root.
-    y : ndarray of the dtype of x, shape (N, C)
+    y : ndarray of the dtype of x, shape (N, C) or (N, C, L)
         Output.
     mean, var : ndarray of float64, shape (C,)
         Outputs: batch mean and *biased* batch variance.
@@ -26,7 +26,7 @@ def batch_norm_relu_forward(x, gamma, beta, eps, y, mean, var):
     Ioffe and Szegedy 2015, algorithm 1, followed by max(0, .).
     """
     batch_statistics(x, mean, var)
-    normalize(x, gamma, beta, mean, var, eps, y, True)
+    normalize(x, gamma, beta, mean, var, eps, y, True, 0, x.shape[0])
 
 
 @kernel
@@ -35,16 +35,16 @@ def batch_norm_relu_backward(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbe
 
     Parameters
     ----------
-    dy : ndarray of the dtype of x, shape (N, C)
+    dy : ndarray of the dtype of x, shape (N, C) or (N, C, L)
         Gradient of the loss by y.
-    x : ndarray of float32 or float64, shape (N, C)
+    x : ndarray of float32 or float64, shape (N, C) or (N, C, L)
         The input of the forward pass. C-contiguous. Nothing is checked.
     gamma, beta : ndarray of the dtype of x, shape (C,)
     mean, var : ndarray of float64, shape (C,)
         What the forward pass wrote.
     eps : float
         The same as in the forward pass.
-    dx : ndarray of the dtype of x, shape (N, C)
+    dx : ndarray of the dtype of x, shape (N, C) or (N, C, L)
         Output.
     dgamma, dbeta : ndarray of the dtype of x, shape (C,)
         Outputs.

@@ -11,7 +11,7 @@ position in tables of at most :data:`TILE` entries, for one *group* of channels 
 Rows are taken in blocks. Group and block depend on the shape alone, never on the number of threads.
 """
 
-from minibn.kernels.compile import kernel
+from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.scratch import TILE
 
 BLOCK = 65536
@@ -43,7 +43,7 @@ def make_plan(rows, channels, size):
     return channels, length, group, spread, copies, min(max(BLOCK // (group * length), 8), 1024)
 
 
-@kernel
+@kernel_part
 def rows_of_part(plan, rows, part, parts):
     """Return the first row of a part and the first behind it: whole blocks, shared out evenly."""
     step = plan[ROWS]

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from minibn.kernels.compile import kernel
+from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.positions import CHANNELS, GROUP, LENGTH, ROWS, SPREAD, make_plan
 from minibn.kernels.cpu.scratch import flat, rolled, scratch_like
 from minibn.kernels.cpu.sweeps import VARIED, sum_differences
@@ -17,7 +17,7 @@ from minibn.kernels.cpu.tables import clear, expand, fold
 _UNDERFLOW = 1e-280  # below this a float64 sum of squares has lost digits
 
 
-@kernel
+@kernel_part
 def block_moments(x, plan, first, last, begin, end, shift, sums, squares):
     """Write mean and sum of squared deviations of channels begin to end in rows first to last.
 
@@ -43,7 +43,7 @@ def block_moments(x, plan, first, last, begin, end, shift, sums, squares):
         sums[q] = np.float64(shift[q * plan[SPREAD]]) + mean
 
 
-@kernel
+@kernel_part
 def merge_moments(mean, square, block_mean, block_square, begin, end, before, n):
     """Merge moments of n values per channel into those of the values before them."""
     weight = n / (before + n)
@@ -81,7 +81,7 @@ def batch_statistics(x, mean, var):
     finish_statistics(x, mean, var)
 
 
-@kernel
+@kernel_part
 def finish_statistics(x, mean, var):
     """Turn sums of squares into variances: NaN where squares underflowed, better visible than wrong."""
     n = x.size // mean.size

@@ -13,7 +13,7 @@ from minibn.kernels.cpu.batch_norm import (
     affine_tables,
     block_products,
     deviation_table,
-    normalize_part,
+    normalize,
     tilt_tables,
 )
 from minibn.kernels.cpu.positions import CHANNELS, GROUP, LENGTH, ROWS, STREAMED, make_plan, rows_of_part
@@ -58,6 +58,13 @@ def _merge(x, partial, mean, var):
     finish_statistics(x, mean, var)
 
 
+@kernel
+def _normalize_part(x, gamma, beta, mean, var, eps, y, relu, part, parts):
+    plan = make_plan(x.shape[0], x.shape[1], x.size)
+    start, stop = rows_of_part(plan, x.shape[0], part, parts)
+    normalize(x, gamma, beta, mean, var, eps, y, relu, start, stop)
+
+
 @threaded_kernel
 def normalize_threaded(x, gamma, beta, eps, y, mean, var, relu, partial, threads):
     """Play ``batch_norm_forward``, with its ReLU where ``relu`` is not None, on some threads."""
@@ -65,14 +72,14 @@ def normalize_threaded(x, gamma, beta, eps, y, mean, var, relu, partial, threads
         _moments_part(x, partial, part, threads)
     _merge(x, partial, mean, var)
     for part in prange(threads):
-        normalize_part(x, gamma, beta, mean, var, eps, y, relu, part, threads)
+        _normalize_part(x, gamma, beta, mean, var, eps, y, relu, part, threads)
 
 
 @threaded_kernel
 def inference_threaded(x, gamma, beta, mean, var, eps, y, threads):
     """Play ``batch_norm_inference`` on some threads."""
     for part in prange(threads):
-        normalize_part(x, gamma, beta, mean, var, eps, y, None, part, threads)
+        _normalize_part(x, gamma, beta, mean, var, eps, y, None, part, threads)
 
 
 @kernel
