@@ -324,11 +324,16 @@ def test_a_program_prints_its_lines():
     text = str(capture(network(), SoftmaxCrossEntropy(), SGD(0.1), 33))
     for fragment in (
         "BATCH_NORM_RELU_FORWARD",
-        "weight=0.weight (6x5)",
-        "evaluation:",
-        "memory: arena float64",
+        "weight=0.weight[6x5]",
+        "x=input[33x6]",
+        "SGD_UPDATE",
+        "evaluation",
     ):
         assert fragment in text
+    assert next(line for line in text.splitlines() if "DENSE_FORWARD" in line).split()[1:3] == [
+        "3,144",
+        "bytes",
+    ]
 
 
 def test_affine_free_batch_norm():
