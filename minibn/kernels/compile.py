@@ -26,15 +26,16 @@ FLAGS = {
     "fastmath": {"contract"},
 }
 
+_COMPILED = ("kernels", "program")  # the executor's code depends on tables in files beside it
 _OPTIONS = ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX")
 
 
 def _digest():
-    """Return a digest of all kernel sources and of the compiler options in force."""
+    """Return a digest of all sources that compiled functions are made of, and of the compiler options in force."""
     digest = hashlib.sha256(repr([getattr(config, name, None) for name in _OPTIONS]).encode())
-    folder = Path(__file__).parent
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    package = Path(__file__).parents[1]
+    for path in sorted(path for folder in _COMPILED for path in (package / folder).rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
 
 
