@@ -16,10 +16,11 @@ import numpy as np
 
 from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, SPREAD, STREAMED, make_plan
-from minibn.kernels.cpu.scratch import flat, rolled, scratch_like
+from minibn.kernels.cpu.scratch import rolled, scratch_like
 from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.kernels.cpu.sweeps import differentiate_rows, multiply_add, normalize_rows, sum_products
 from minibn.kernels.cpu.tables import clear, expand, fold, invert_deviations
+from minibn.kernels.cpu.views import flat
 
 
 @kernel

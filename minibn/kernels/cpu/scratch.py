@@ -1,4 +1,4 @@
-"""Small scratch arrays on the stack, so that kernels need no heap; and arrays seen as vectors."""
+"""Small scratch arrays on the stack, so that kernels need no heap."""
 
 import numpy as np
 from llvmlite import ir
@@ -62,20 +62,6 @@ def _plain_panel_like(array):
 
 
 @intrinsic
-def _flat(typing_context, array):
-    def codegen(context, builder, signature, arguments):
-        source = make_array(array)(context, builder, arguments[0])
-        return _vector(context, builder, array.dtype, source.data, source.nitems)
-
-    return types.Array(array.dtype, 1, "C")(array), codegen
-
-
-def _plain_flat(array):
-    """Return a C-contiguous array as a vector on the same memory."""
-    return array.reshape(-1)
-
-
-@intrinsic
 def _rolled(typing_context):
     def codegen(context, builder, signature, arguments):
         keep_rolled(builder)
@@ -91,5 +77,4 @@ def _plain_rolled():
 _PLAIN = config.DISABLE_JIT  # type: ignore[attr-defined]
 scratch_like = _plain_scratch_like if _PLAIN else _reserving(TILE)
 panel_like = _plain_panel_like if _PLAIN else _reserving(_PANEL_SIZE)
-flat = _plain_flat if _PLAIN else _flat
 rolled = _plain_rolled if _PLAIN else _rolled

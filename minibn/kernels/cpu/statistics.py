@@ -10,9 +10,10 @@ import numpy as np
 
 from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.positions import CHANNELS, GROUP, LENGTH, ROWS, SPREAD, make_plan
-from minibn.kernels.cpu.scratch import flat, rolled, scratch_like
+from minibn.kernels.cpu.scratch import rolled, scratch_like
 from minibn.kernels.cpu.sweeps import VARIED, sum_differences
 from minibn.kernels.cpu.tables import clear, expand, fold
+from minibn.kernels.cpu.views import flat
 
 _UNDERFLOW = 1e-280  # below this a float64 sum of squares has lost digits
 

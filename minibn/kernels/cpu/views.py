@@ -21,11 +21,6 @@ def matrix(arena, offset, rows, columns):
     return arena[offset : offset + rows * columns].reshape(rows, columns)
 
 
-def flat(array):
-    """Return a C-contiguous array as one axis."""
-    return array.reshape(array.size)
-
-
 def optional(array, like):
     """Return an array that a caller may leave out: an empty one, of the kind of ``like``, in place of None."""
     return like[:0] if array is None else array
@@ -85,11 +80,29 @@ def _foreign(typing_context, source):
     return result(source), codegen
 
 
-if not config.DISABLE_JIT:  # type: ignore[attr-defined]
+@intrinsic
+def _flat(typing_context, array):
+    """Return a C-contiguous array as one axis, owned by nobody."""
+    result = types.Array(array.dtype, 1, "C")
 
-    @overload(flat, inline="always")
-    def _flat(array):
-        return lambda array: _borrowed(array, 0, (array.size,))
+    def codegen(context, builder, signature, arguments):
+        source = make_array(array)(context, builder, arguments[0])
+        item = context.get_constant(types.intp, array.dtype.bitwidth // 8)
+        line = make_array(result)(context, builder)
+        populate_array(line, source.data, [source.nitems], [item], item, None)
+        return line._getvalue()
+
+    return result(array), codegen
+
+
+def _plain_flat(array):
+    """Return a C-contiguous array as one axis."""
+    return array.reshape(array.size)
+
+
+flat = _plain_flat if config.DISABLE_JIT else _flat  # type: ignore[attr-defined]
+
+if not config.DISABLE_JIT:  # type: ignore[attr-defined]
 
     @overload(optional, inline="always")
     def _optional(array, like):
