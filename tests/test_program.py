@@ -323,7 +323,7 @@ def test_an_unknown_engine():
 def test_a_program_prints_its_lines():
     text = str(capture(network(), SoftmaxCrossEntropy(), SGD(0.1), 33))
     for fragment in (
-        "BATCH_NORM_RELU_FORWARD",
+        "NORMALIZE_RELU",
         "weight=0.weight[6x5]",
         "x=input[33x6]",
         "SGD_UPDATE",

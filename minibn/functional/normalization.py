@@ -8,6 +8,8 @@ from minibn import kernels
 from minibn.errors import ArgumentError
 from minibn.functional import checks
 from minibn.kernels.cpu import threaded
+from minibn.kernels.cpu.batch_norm_relu import batch_norm_relu_inference
+from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.kernels.threads import threads_for
 
 _FLOAT64 = np.dtype(np.float64)
@@ -31,16 +33,19 @@ def _by_channel(x, channel_axis):
     return x, (rows, x.shape[axis]) if length == 1 else (rows, x.shape[axis], length)
 
 
-def _normalize(kernel, x, gamma, beta, eps, channel_axis):
+def _normalize(relu, x, gamma, beta, eps, channel_axis):
     x, shape = _by_channel(x, channel_axis)
     gamma, beta = _scale_and_shift(shape[1], x.dtype, gamma, beta)
     y, mean, var = np.empty_like(x), np.empty(shape[1]), np.empty(shape[1])
-    arguments = x.reshape(shape), gamma, beta, checks.eps(eps), y.reshape(shape), mean, var
+    x, target, eps = x.reshape(shape), y.reshape(shape), checks.eps(eps)
     if (n := threads_for(x)) > 1:
-        relu = True if kernel is kernels.batch_norm_relu_forward else None
-        threaded.normalize_threaded(*arguments, relu, threaded.partial_sums(arguments[0]), n)
+        partial = threaded.partial_sums(x)
+        threaded.normalize_threaded(x, gamma, beta, eps, target, mean, var, relu, partial, n)
     else:
-        kernel(*arguments)
+        # In two steps, as the program does: the second is what evaluation runs too, and is compiled once for both.
+        batch_statistics(x, mean, var)
+        play = batch_norm_relu_inference if relu else kernels.batch_norm_inference
+        play(x, gamma, beta, mean, var, eps, target)
     return y, mean, var
 
 
@@ -70,12 +75,12 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     -----
     Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1; over several axes section 3.2.
     """
-    return _normalize(kernels.batch_norm_forward, x, gamma, beta, eps, channel_axis)
+    return _normalize(None, x, gamma, beta, eps, channel_axis)
 
 
 def batch_norm_relu_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     """Batch norm followed by ReLU, in the same passes; arguments and results as :func:`batch_norm_forward`."""
-    return _normalize(kernels.batch_norm_relu_forward, x, gamma, beta, eps, channel_axis)
+    return _normalize(True, x, gamma, beta, eps, channel_axis)
 
 
 def batch_norm_inference(x, gamma, beta, mean, var, eps=1e-5, channel_axis=1):

@@ -76,7 +76,7 @@ class Emitter:
         self._trained = {name: tensor for name, tensor in tensors.items() if tensor.requires_grad}
         self._names = {id(tensor): name for name, tensor in tensors.items()}
         self._layers = {id(layer.gamma): layer for layer in model.layers if hasattr(layer, "gamma")}
-        self._forward, self._backward, self.evaluation, self.buffers = [], [], [], []
+        self._forward, self._backward, self._evaluation, self.buffers = [], [], [], []
         self._loss, self._evaluation_loss, self.class_weight, self.fixed = [], [], None, []
         self._values, self._eval = {}, {}
         self._parameter_spans()
@@ -136,7 +136,7 @@ class Emitter:
         """Append the lines of one operation; ``backward`` is None where no gradient is needed."""
         self._forward.append(forward)
         self._backward.append(backward)
-        self.evaluation.append(evaluation)
+        self._evaluation.append(evaluation)
 
     def loss(self, forward, backward, evaluation):
         """Append the lines of the loss."""
@@ -147,7 +147,8 @@ class Emitter:
         forward, backward = _fused(self._forward, self._backward)
         train, _, evaluated = self._values[id(output)]
         return Lines(
-            forward, self._loss, backward[::-1], self._updates(), self.evaluation, self._evaluation_loss, train,
+            forward, self._loss, backward[::-1], self._updates(), _fused_evaluation(self._evaluation),
+            self._evaluation_loss, train,
             evaluated, self.arena, self.stats, self.counts, self.parameters, self.slots, self.buffers, self.scalars,
             self.class_weight, self.fixed,
         )  # fmt: skip
@@ -168,26 +169,45 @@ class Emitter:
 def _fused(forward, backward):
     """Return both ranges with each batch norm and the ReLU right behind it as one operation."""
     fused, fused_back, skip = [], [], False
-    for position, (line, back) in enumerate(zip(forward, backward, strict=True)):
+    for line, after, back, back_after in zip(
+        forward, [*forward[1:], None], backward, [*backward[1:], None], strict=True
+    ):
         if skip:
             skip = False
             continue
-        after = forward[position + 1] if position + 1 < len(forward) else None
-        if line.code == Code.BATCH_NORM_FORWARD and after is not None and after.code == Code.RELU_FORWARD:
-            relu_back = backward[position + 1]
-            line = Instruction(Code.BATCH_NORM_RELU_FORWARD, line.operands | {"y": after.operands["y"]})
+        skip = "counter" in line.operands and after is not None and after.code == Code.RELU_FORWARD
+        if skip:
+            line = _rectified(line, after)
             back = Instruction(
-                Code.BATCH_NORM_RELU_BACKWARD, back.operands | {"dy": relu_back.operands["dy"]}
+                Code.BATCH_NORM_RELU_BACKWARD, back.operands | {"dy": back_after.operands["dy"]}
             )
-            skip = True
         fused.append(line)
         fused_back.append(back)
-    return [part for line in fused for part in _with_tracking(line)], [b for b in fused_back if b is not None]
+    return [part for line in fused for part in _with_statistics(line)], [
+        b for b in fused_back if b is not None
+    ]
 
 
-def _with_tracking(line):
-    """Return a line, and for a batch norm of a batch the line that moves its running statistics."""
-    if "running_mean" not in line.operands:
+def _fused_evaluation(lines):
+    """Return the evaluation range with each batch norm and the ReLU right behind it as one operation."""
+    fused = []
+    for line in lines:
+        if fused and fused[-1].code == Code.NORMALIZE and line.code == Code.RELU_FORWARD:
+            fused[-1] = _rectified(fused[-1], line)
+        else:
+            fused.append(line)
+    return fused
+
+
+def _rectified(line, relu):
+    return Instruction(Code.NORMALIZE_RELU, line.operands | {"y": relu.operands["y"]})
+
+
+def _with_statistics(line):
+    """Return a line; for a batch norm of a batch also those that compute and track its statistics."""
+    if "counter" not in line.operands:
         return [line]
     names = ("mean", "var", "running_mean", "running_var", "scalars", "counter", "outputs")
-    return [line, Instruction(Code.TRACK_STATISTICS, {n: line.operands[n] for n in names} | {"inputs": 2})]
+    track = {name: line.operands[name] for name in names} | {"inputs": 2}
+    statistics = {name: line.operands[name] for name in ("x", "mean", "var", "outputs")}
+    return [Instruction(Code.BATCH_STATISTICS, statistics), Instruction(Code.TRACK_STATISTICS, track), line]

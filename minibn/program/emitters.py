@@ -43,7 +43,7 @@ def _norm(emitter, node, output):
 
 def _inference(x, y, state, shape):
     running = {"mean": state["running_mean"], "var": state["running_var"]}
-    return instruction(Code.BATCH_NORM_INFERENCE, x=x, y=y, **running, **shape)
+    return instruction(Code.NORMALIZE, x=x, y=y, **running, **shape)
 
 
 def _batch_norm(emitter, node, output):
@@ -53,7 +53,7 @@ def _batch_norm(emitter, node, output):
         dx = emitter.arena.add(f"d input of {name}", x.shape)
     statistics = {"mean": state["mean"], "var": state["var"]}
     emitter.layer(
-        instruction(Code.BATCH_NORM_FORWARD, x=x, y=y, **state, counter=counter, **shape),
+        instruction(Code.NORMALIZE, x=x, y=y, **state, counter=counter, **shape),
         instruction(Code.BATCH_NORM_BACKWARD, x=x, dx=dx, dy=dy, **gradients, **statistics, **shape),
         _inference(x_eval, y_eval, state, shape),
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from minibn import kernels
 from minibn.kernels.compile import kernel
+from minibn.kernels.cpu.batch_norm_relu import batch_norm_relu_inference
 from minibn.kernels.cpu.calls import (
     ArrayOperand,
     NumberOperand,
@@ -16,6 +17,7 @@ from minibn.kernels.cpu.calls import (
     example,
 )
 from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas
+from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.program.instructions import COLUMN, MEMORY, Code
 from minibn.program.tracking import track
 
@@ -44,27 +46,24 @@ _OPERATIONS = {
         "dy[rows, outputs] x[rows, inputs] weight[inputs, outputs] dx[rows, inputs] dweight[inputs, outputs] "
         "dbias[outputs]",
     ),
-    Code.BATCH_NORM_FORWARD: (
-        kernels.batch_norm_forward,
-        "x[rows, outputs] weight[outputs] bias[outputs] scalars.0 y[rows, outputs] mean[outputs] var[outputs]",
+    Code.BATCH_STATISTICS: (batch_statistics, "x[rows, outputs] mean[outputs] var[outputs]"),
+    Code.NORMALIZE: (
+        kernels.batch_norm_inference,
+        "x[rows, outputs] weight[outputs] bias[outputs] mean[outputs] var[outputs] scalars.0 y[rows, outputs]",
+    ),
+    Code.NORMALIZE_RELU: (
+        batch_norm_relu_inference,
+        "x[rows, outputs] weight[outputs] bias[outputs] mean[outputs] var[outputs] scalars.0 y[rows, outputs]",
     ),
     Code.BATCH_NORM_BACKWARD: (
         kernels.batch_norm_backward,
         "dy[rows, outputs] x[rows, outputs] weight[outputs] mean[outputs] var[outputs] scalars.0 "
         "dx[rows, outputs] dweight[outputs] dbias[outputs]",
     ),
-    Code.BATCH_NORM_RELU_FORWARD: (
-        kernels.batch_norm_relu_forward,
-        "x[rows, outputs] weight[outputs] bias[outputs] scalars.0 y[rows, outputs] mean[outputs] var[outputs]",
-    ),
     Code.BATCH_NORM_RELU_BACKWARD: (
         kernels.batch_norm_relu_backward,
         "dy[rows, outputs] x[rows, outputs] weight[outputs] bias[outputs] mean[outputs] var[outputs] scalars.0 "
         "dx[rows, outputs] dweight[outputs] dbias[outputs]",
-    ),
-    Code.BATCH_NORM_INFERENCE: (
-        kernels.batch_norm_inference,
-        "x[rows, outputs] weight[outputs] bias[outputs] mean[outputs] var[outputs] scalars.0 y[rows, outputs]",
     ),
     Code.TRACK_STATISTICS: (
         track,

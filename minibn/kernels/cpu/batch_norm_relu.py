@@ -30,6 +30,12 @@ def batch_norm_relu_forward(x, gamma, beta, eps, y, mean, var):
 
 
 @kernel
+def batch_norm_relu_inference(x, gamma, beta, mean, var, eps, y):
+    """Write max(0, batch norm of x by given statistics); arguments as :func:`batch_norm_inference`."""
+    normalize(x, gamma, beta, mean, var, eps, y, True, 0, x.shape[0])
+
+
+@kernel
 def batch_norm_relu_backward(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta):
     """Differentiate :func:`batch_norm_relu_forward`; the mask is recomputed from x.
 
