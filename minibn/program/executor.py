@@ -9,7 +9,7 @@ import math
 from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.calls import call
 from minibn.kernels.cpu.dense_blas import BLAS_FROM
-from minibn.kernels.cpu.views import foreign, matrix, vector
+from minibn.kernels.cpu.views import foreign, vector
 from minibn.program.instructions import COLUMN, Code
 from minibn.program.operations import dispatch
 
@@ -147,10 +147,10 @@ def play(
                 if trains and not math.isfinite(value):
                     return step
         if out.shape[0]:
-            result = matrix(arena, output, rows, columns)
             for i in range(rows):
+                row, target = vector(arena, output + i * columns, columns), out[start + i]
                 for j in range(columns):
-                    out[start + i, j] = result[i, j]
+                    target[j] = row[j]
         counts[0] += 1 if trains else 0
         start, step = stop, step + 1
     return -1

@@ -27,7 +27,7 @@ def dense_forward_blas(x, weight, bias, y):
         Output.
     """
     np.dot(x, weight, y)
-    base = optional(bias, weight[0])
+    base = optional(bias, weight)
     for i in range(y.shape[0]):
         row = y[i]
         for j in range(base.size):
@@ -55,7 +55,7 @@ def dense_backward_blas(dy, x, weight, dx, dweight, dbias):
     np.dot(x.T, dy, dweight)
     if dx is not None and dx.size:
         np.dot(dy, weight.T, dx)
-    sums = optional(dbias, weight[0])
+    sums = optional(dbias, weight)
     for j in range(sums.size):
         sums[j] = 0
     for i in range(dy.shape[0]):

@@ -38,7 +38,6 @@ def sgd_update_inplace(param, grad, velocity, learning_rate, momentum, nesterov,
         for i in range(p.size):
             p[i] -= rate * (g[i] + decay * p[i])
     else:
-        v = flat(v)
         own = dtype(1) if nesterov else dtype(0)
         along = keep if nesterov else dtype(1)
         for i in range(p.size):
