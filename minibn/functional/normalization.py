@@ -8,7 +8,7 @@ from minibn import kernels
 from minibn.errors import ArgumentError
 from minibn.functional import checks
 from minibn.kernels.cpu import threaded
-from minibn.kernels.cpu.batch_norm_relu import batch_norm_relu_inference
+from minibn.kernels.cpu.batch_norm_relu import batch_norm_affine
 from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.kernels.threads import threads_for
 
@@ -44,8 +44,7 @@ def _normalize(relu, x, gamma, beta, eps, channel_axis):
     else:
         # In two steps, as the program does: the second is what evaluation runs too, and is compiled once for both.
         batch_statistics(x, mean, var)
-        play = batch_norm_relu_inference if relu else kernels.batch_norm_inference
-        play(x, gamma, beta, mean, var, eps, target)
+        batch_norm_affine(x, gamma, beta, mean, var, eps, bool(relu), target)
     return y, mean, var
 
 
@@ -108,7 +107,7 @@ def batch_norm_inference(x, gamma, beta, mean, var, eps=1e-5, channel_axis=1):
     gamma, beta = _scale_and_shift(shape[1], x.dtype, gamma, beta)
     mean, var = _statistics(mean, var, shape[1])
     y = np.empty_like(x)
-    kernels.batch_norm_inference(x.reshape(shape), gamma, beta, mean, var, checks.eps(eps), y.reshape(shape))
+    batch_norm_affine(x.reshape(shape), gamma, beta, mean, var, checks.eps(eps), False, y.reshape(shape))
     return y
 
 

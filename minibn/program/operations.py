@@ -6,9 +6,10 @@ import numpy as np
 
 from minibn import kernels
 from minibn.kernels.compile import kernel
-from minibn.kernels.cpu.batch_norm_relu import batch_norm_relu_inference
+from minibn.kernels.cpu.batch_norm_relu import batch_norm_affine
 from minibn.kernels.cpu.calls import (
     ArrayOperand,
+    Flag,
     NumberOperand,
     Rows,
     address,
@@ -34,7 +35,8 @@ def gather(x, order, start, rows, target):
 
 # Kernel and operands of every code. ``name[a, b * c]`` is an array at the offset in column ``name``, shaped by other
 # columns and by the rows of the batch, empty where that offset is "none"; ``name.k`` is the k-th number there,
-# ``?name.k`` the same as a bool, ``name.k+1`` one more. Eager calls have the same types, and so run the same machine
+# ``?name.k`` the same as a bool, ``name.k+1`` one more;
+# ``true`` and ``false`` are what they say. Eager calls have the same types, and so run the same machine
 # code.
 _OPERATIONS = {
     Code.DENSE_FORWARD: (
@@ -48,12 +50,12 @@ _OPERATIONS = {
     ),
     Code.BATCH_STATISTICS: (batch_statistics, "x[rows, outputs] mean[outputs] var[outputs]"),
     Code.NORMALIZE: (
-        kernels.batch_norm_inference,
-        "x[rows, outputs] weight[outputs] bias[outputs] mean[outputs] var[outputs] scalars.0 y[rows, outputs]",
+        batch_norm_affine,
+        "x[rows, outputs] weight[outputs] bias[outputs] mean[outputs] var[outputs] scalars.0 false y[rows, outputs]",
     ),
     Code.NORMALIZE_RELU: (
-        batch_norm_relu_inference,
-        "x[rows, outputs] weight[outputs] bias[outputs] mean[outputs] var[outputs] scalars.0 y[rows, outputs]",
+        batch_norm_affine,
+        "x[rows, outputs] weight[outputs] bias[outputs] mean[outputs] var[outputs] scalars.0 true y[rows, outputs]",
     ),
     Code.BATCH_NORM_BACKWARD: (
         kernels.batch_norm_backward,
@@ -118,6 +120,8 @@ _OPERAND = re.compile(r"(\??)(\w+)(?:\[([^]]*)\]|\.(\d)(\+1)?)?")
 
 
 def _operand(flag, name, shape, behind, plus):
+    if name in ("true", "false"):
+        return Flag(name == "true")
     if name == "rows":
         return Rows()
     memory = name if name in ("labels", "targets") else MEMORY[name]
@@ -131,7 +135,7 @@ OPERANDS = {
     code: tuple(_operand(*found) for found in _OPERAND.findall(text))
     for code, (_, text) in _OPERATIONS.items()
 }
-"""The operands of every code, tuple of ArrayOperand, NumberOperand or Rows."""
+"""The operands of every code, tuple of ArrayOperand, NumberOperand, Rows or Flag."""
 
 _FLOATS = {Code.SOFTMAX_CROSS_ENTROPY_FORWARD, Code.SQUARED_ERROR_FORWARD}
 

@@ -44,7 +44,7 @@ def affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, s
 
 @kernel
 def normalize(x, gamma, beta, mean, var, eps, y, relu, start, stop):
-    """Write gamma * (x - mean) / sqrt(var + eps) + beta to rows start to stop, or its ReLU unless ``relu`` is None."""
+    """Write gamma * (x - mean) / sqrt(var + eps) + beta to rows start to stop, or its ReLU where ``relu`` is true."""
     plan = make_plan(x.shape[0], x.shape[1], x.size)
     center, scale, shift = scratch_like(y), scratch_like(y), scratch_like(y)
     inverse, large = scratch_like(mean), y.size * y.itemsize >= STREAMED
@@ -189,7 +189,7 @@ def batch_norm_forward(x, gamma, beta, eps, y, mean, var):
     Ioffe and Szegedy 2015, algorithm 1. A constant feature gives exactly beta.
     """
     batch_statistics(x, mean, var)
-    normalize(x, gamma, beta, mean, var, eps, y, None, 0, x.shape[0])
+    normalize(x, gamma, beta, mean, var, eps, y, False, 0, x.shape[0])
 
 
 @kernel
@@ -212,7 +212,7 @@ def batch_norm_inference(x, gamma, beta, mean, var, eps, y):
     -----
     Ioffe and Szegedy 2015, algorithm 2, step 11.
     """
-    normalize(x, gamma, beta, mean, var, eps, y, None, 0, x.shape[0])
+    normalize(x, gamma, beta, mean, var, eps, y, False, 0, x.shape[0])
 
 
 @kernel

@@ -30,9 +30,22 @@ def batch_norm_relu_forward(x, gamma, beta, eps, y, mean, var):
 
 
 @kernel
-def batch_norm_relu_inference(x, gamma, beta, mean, var, eps, y):
-    """Write max(0, batch norm of x by given statistics); arguments as :func:`batch_norm_inference`."""
-    normalize(x, gamma, beta, mean, var, eps, y, True, 0, x.shape[0])
+def batch_norm_affine(x, gamma, beta, mean, var, eps, relu, y):
+    """Write batch norm by given statistics, or its ReLU: one machine code for training and evaluation.
+
+    Parameters
+    ----------
+    x : ndarray of float32 or float64, shape (N, C) or (N, C, L)
+        C-contiguous. Nothing is checked.
+    gamma, beta : ndarray of the dtype of x, shape (C,)
+    mean, var : ndarray of float64, shape (C,)
+    eps : float
+        Added to the variance inside the root.
+    relu : bool
+    y : ndarray of the dtype of x, shape (N, C) or (N, C, L)
+        Output.
+    """
+    normalize(x, gamma, beta, mean, var, eps, y, relu, 0, x.shape[0])
 
 
 @kernel

@@ -69,6 +69,13 @@ class Rows:
     """The number of rows of the batch, as an int."""
 
 
+@dataclass(frozen=True)
+class Flag:
+    """A bool that is the same in every call."""
+
+    value: bool
+
+
 def address(function, *examples):
     """Return where the machine code of a kernel begins, compiling or loading it where that is needed.
 
@@ -99,8 +106,8 @@ def addresses(size):
 
 def example(operand, memories):
     """Return an argument of the type that an operand has; ``memories`` are arrays by name."""
-    if isinstance(operand, Rows):
-        return 0
+    if isinstance(operand, Rows | Flag):
+        return getattr(operand, "value", 0)
     dtype = memories[operand.memory].dtype
     if isinstance(operand, ArrayOperand):
         return np.empty((1,) * len(operand.shape), dtype)
@@ -160,8 +167,8 @@ class _Operands:
 
     def kind(self, operand):
         """Return the Numba type of an operand."""
-        if isinstance(operand, Rows):
-            return types.int64
+        if isinstance(operand, Rows | Flag):
+            return types.int64 if isinstance(operand, Rows) else types.boolean
         dtype = self.dtypes[operand.memory]
         if isinstance(operand, ArrayOperand):
             return types.Array(dtype, len(operand.shape), "C")
@@ -171,6 +178,8 @@ class _Operands:
         """Return an operand's value."""
         if isinstance(operand, Rows):
             return self.rows
+        if isinstance(operand, Flag):
+            return ir.IntType(1)(operand.value)
         return self._array(operand) if isinstance(operand, ArrayOperand) else self._number(operand)
 
     def _number(self, operand):
@@ -255,8 +264,8 @@ def _plain_dispatcher(table):
 
 def _plain(operand, line, memories, rows):
     """Return the value of an operand, without the compiler."""
-    if isinstance(operand, Rows):
-        return rows
+    if isinstance(operand, Rows | Flag):
+        return getattr(operand, "value", rows)
     memory = memories[operand.memory]
     if isinstance(operand, NumberOperand):
         value = memory[line[operand.column] + operand.behind] + operand.plus

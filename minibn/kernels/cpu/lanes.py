@@ -71,6 +71,10 @@ class Lanes:
         """Return a line of one value."""
         return self._splat(value, self.vector)
 
+    def splat_bit(self, value):
+        """Return a mask of one bit."""
+        return self._splat(value, self.bits)
+
     def _splat(self, value, vector):
         undefined = ir.Constant(vector, ir.Undefined)
         first = self.builder.insert_element(undefined, value, _INT32(0))

@@ -122,11 +122,13 @@ def _normalize_rows(typing_context, x, y, center, scale, shift, relu, large, pla
     def codegen(context, builder, signature, arguments):
         code = _Code(context, builder, signature, arguments)
         source, target, *tables = code.arrays
+        rectifies = code.lanes.splat_bit(arguments[5])
 
         def body(place, column, mask):
             middle, factor, rest = code.columns(tables, column, mask)
             values = code.affine(code.minus(code.rows(source, [place], mask), middle), factor, rest)
-            return (code.open(values, values) if relu != types.none else values)[0]
+            closed = builder.fcmp_ordered("<=", values[0], code.lanes.zero)
+            return builder.select(builder.and_(closed, rectifies), code.lanes.zero, values[0])
 
         code.walk.write(target, arguments[6], body)
         return context.get_dummy_value()
@@ -135,11 +137,11 @@ def _normalize_rows(typing_context, x, y, center, scale, shift, relu, large, pla
 
 
 def _plain_normalize_rows(x, y, center, scale, shift, relu, large, *block):
-    """Write (x - center) * scale + shift, past the caches where ``large``."""
+    """Write (x - center) * scale + shift, or its ReLU where ``relu`` is true, past the caches where ``large``."""
     for row, out in zip(_slices(x, *block), _slices(y, *block), strict=True):
         n = row.size
         value = (row - center[:n]) * scale[:n] + shift[:n]
-        out[...] = value if relu is None else np.where(value <= 0, 0, value)
+        out[...] = np.where(value <= 0, 0, value) if relu else value
 
 
 @intrinsic

@@ -62,7 +62,7 @@ def _merge(x, partial, mean, var):
 def _normalize_part(x, gamma, beta, mean, var, eps, y, relu, part, parts):
     plan = make_plan(x.shape[0], x.shape[1], x.size)
     start, stop = rows_of_part(plan, x.shape[0], part, parts)
-    normalize(x, gamma, beta, mean, var, eps, y, relu, start, stop)
+    normalize(x, gamma, beta, mean, var, eps, y, relu is not None, start, stop)
 
 
 @threaded_kernel
