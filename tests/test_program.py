@@ -207,6 +207,7 @@ class Doubled(Layer):
         return x * 2.0
 
 
+@needs_jit
 @pytest.mark.parametrize("engine", ["program", "eager"])
 def test_a_memory_map_is_never_loaded(tmp_path, engine):
     """Rows are read as they are needed; what is kept of 16 MB is less than a tenth."""

@@ -64,7 +64,7 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
     """
     weights, loss = optional(class_weight, _EVEN), 0.0
     rows, classes = logits.shape
-    powers, product = flat(probabilities), 1.0
+    powers, product = flat(probabilities), np.float64(1)
     for first in range(0, rows, _BLOCK):
         last = min(first + _BLOCK, rows)
         for i in range(first, last):
@@ -77,7 +77,7 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
         for k in range(block.size):  # many rows at once fill the vector registers
             block[k] = decay(block[k])
         for i in range(first, last):
-            out, total = probabilities[i], 0.0
+            out, total = probabilities[i], np.float64(0)
             for k in range(classes):
                 total += out[k]
             inverse = 1.0 / total
@@ -89,7 +89,7 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
                 product *= total
                 if product > _FULL:
                     loss += math.log(product)
-                    product = 1.0
+                    product = np.float64(1)
     loss += math.log(product)
     return loss / _total_weight(labels, weights)
 
