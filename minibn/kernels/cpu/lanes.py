@@ -39,11 +39,13 @@ class Lanes:
         Numba's target context and llvmlite's builder.
     dtype : numba type
         float32 or float64.
+    line : int
+        Bytes of a vector.
     """
 
-    def __init__(self, context, builder, dtype):
+    def __init__(self, context, builder, dtype, line=LINE):
         self.builder, self.size = builder, dtype.bitwidth // 8
-        self.count = LINE // self.size
+        self.count = line // self.size
         self.element = context.get_value_type(dtype)
         self.vector = ir.VectorType(self.element, self.count)
         self.integers = ir.VectorType(ir.IntType(dtype.bitwidth), self.count)
