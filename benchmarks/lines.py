@@ -3,11 +3,6 @@
 ``python -m benchmarks.lines`` prints microseconds per line, the fastest of many bursts.
 """
 
-from benchmarks.machine import pin
-
-if __name__ == "__main__":
-    pin()
-
 from time import perf_counter
 
 import numba
