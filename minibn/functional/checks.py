@@ -25,6 +25,9 @@ def _plain(array):
     Numba compiles read-only arrays apart. No kernel writes to its inputs, so a writable alias is safe and
     spares that second compilation.
     """
+    flags = array.flags
+    if flags.c_contiguous and flags.aligned and flags.writeable and type(array) is np.ndarray:
+        return array
     array = np.require(np.asarray(array), requirements=("C", "A"))
     return array if array.flags.writeable else np.asarray(_Readable(array))
 
@@ -35,6 +38,7 @@ def _dims(shape):
 
 def _check_array(name, value, wanted):
     if not isinstance(value, np.ndarray):
+        wanted = str(wanted)
         raise DtypeError(
             f"{name} must be a NumPy array of {wanted}, got {type(value).__name__}; "
             f"use np.asarray({name}, dtype=np.{wanted.split()[0]})"
@@ -42,8 +46,10 @@ def _check_array(name, value, wanted):
 
 
 def _check_shape(name, array, shape):
-    fits = array.ndim == len(shape) and all(
-        isinstance(n, str) or n == m for n, m in zip(shape, array.shape, strict=True)
+    fits = (
+        array.shape == shape
+        or array.ndim == len(shape)
+        and all(isinstance(n, str) or n == m for n, m in zip(shape, array.shape, strict=True))
     )
     if not fits:
         raise ShapeError(
@@ -79,7 +85,7 @@ def floats(name, value, shape, dtype=None, like="x"):
     ------
     DtypeError, ShapeError
     """
-    _check_array(name, value, "float32 or float64" if dtype is None else str(dtype))
+    _check_array(name, value, "float32 or float64" if dtype is None else dtype)
     if value.dtype not in FLOATS or not value.dtype.isnative:
         raise DtypeError(
             f"{name} must be float32 or float64, got {value.dtype}; use {name}.astype(np.float32)"
