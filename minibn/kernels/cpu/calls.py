@@ -232,10 +232,12 @@ def dispatcher(table):
             operands = _Operands(context, builder, signature, values)
             result = cgutils.alloca_once_value(builder, ir.DoubleType()(0))
             end = builder.append_basic_block("done")
-            switch = builder.switch(operands._field(0), end)
-            for code, (returns, parts) in table.items():
-                block = builder.append_basic_block(f"code.{code}")
-                switch.add_case(_INT(code), block)
+            switch, blocks = builder.switch(operands._field(0), end), {}
+            for code, kind in table.items():
+                if kind not in blocks:  # codes with the same operands share their machine code
+                    blocks[kind] = builder.append_basic_block(f"code.{code}")
+                switch.add_case(_INT(code), blocks[kind])
+            for (returns, parts), block in blocks.items():
                 builder.position_at_end(block)
                 given, passed = [operands.kind(p) for p in parts], [operands.value(p) for p in parts]
                 value = _call(
