@@ -4,7 +4,7 @@ import numpy as np
 
 from minibn.errors import DataError
 
-from .blocks import row_blocks
+from .blocks import first_non_finite
 from .labels import listed, row_number
 
 NUMERIC = "buif"
@@ -90,11 +90,9 @@ def check_finite(x, feature_names, place=row_number):
     """
     if x.dtype.kind != "f":
         return
-    for rows in row_blocks(x):
-        finite = np.isfinite(x[rows])
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
-            _refuse(x[rows][row, column], feature_names[column], place(int(row) + rows.start))
+    if found := first_non_finite(x):
+        row, column = found
+        _refuse(x[row, column], feature_names[column], place(row))
 
 
 def check_fits(converted, x, feature_names, place=row_number):
@@ -115,15 +113,13 @@ def check_fits(converted, x, feature_names, place=row_number):
     DataError
         At the first value that became infinite.
     """
-    for rows in row_blocks(converted):
-        finite = np.isfinite(converted[rows])
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
-            value, largest = x[rows][row, column], np.finfo(converted.dtype).max
-            raise DataError(
-                f"column {feature_names[column]!r}, {place(int(row) + rows.start)}: {value:.4g} becomes larger than "
-                f"{converted.dtype.name} holds ({largest:.2g}); correct it, rescale the column, or leave it out"
-            )
+    if found := first_non_finite(converted):
+        row, column = found
+        value, largest = x[row, column], np.finfo(converted.dtype).max
+        raise DataError(
+            f"column {feature_names[column]!r}, {place(row)}: {value:.4g} becomes larger than "
+            f"{converted.dtype.name} holds ({largest:.2g}); correct it, rescale the column, or leave it out"
+        )
 
 
 def columns_of(feature_names, available):

@@ -52,14 +52,15 @@ def capture(model, loss, optimizer, max_batch):
 def _outline(model, loss):
     """Return the network's output and (node, output tensor) of every operation of a step, in playing order."""
     rows = np.zeros((2, model.in_features), model.dtype)
-    before = model.state_dict()
+    before = {name: np.array(value) for name, value in model.buffers().items()}
     skipped = [getattr(layer, "num_batches_skipped", 0) for layer in model.layers]
     try:
         with outlined() as played:
             output = model(rows, training=True)
             loss(output, _some_target(loss, output))
     finally:
-        model.load_state_dict(before)
+        for name, value in model.buffers().items():
+            value[...] = before[name]
         for layer, count in zip(model.layers, skipped, strict=True):
             if hasattr(layer, "num_batches_skipped"):
                 layer.num_batches_skipped = count

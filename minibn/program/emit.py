@@ -78,7 +78,7 @@ class Emitter:
         self._layers = {id(layer.gamma): layer for layer in model.layers if hasattr(layer, "gamma")}
         self._forward, self._backward, self._evaluation, self.buffers = [], [], [], []
         self._loss, self._evaluation_loss, self.class_weight, self.fixed = [], [], None, []
-        self._values, self._eval = {}, {}
+        self._values = {}
         self._parameter_spans()
         self.scalars = tuple(self.stats.add(f"{kind} scalars", (5,)) for kind in ("decayed", "other"))
 

@@ -167,11 +167,11 @@ def table_of_kernels(codes, dtype):
     ndarray of int64, shape (codes,)
         0 where a code is not among them.
     """
-    found = addresses(len(Code))
+    found, memories = addresses(len(Code)), _memories(dtype)
     for code in sorted(codes):
         function = _BLAS[code] if code in _BLAS else _OPERATIONS[code][0]
         operands = OPERANDS[Code(code - 1) if code in _BLAS else code]
-        found[code] = address(function, *(example(operand, _memories(dtype)) for operand in operands))
+        found[code] = address(function, *(example(operand, memories) for operand in operands))
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minibn.data import class_weights
-from minibn.data.blocks import row_blocks
+from minibn.data.blocks import first_non_finite
 from minibn.errors import ArgumentError, BatchSizeError, DataError, DtypeError, ShapeError
 from minibn.functional import checks
 from minibn.nn import Sequential
@@ -91,14 +91,10 @@ def _check_values(name, values, dtype):
     if values.dtype.kind != "f":
         return
     matrix = values if values.ndim == 2 else values.reshape(len(values), -1)
-    for block in row_blocks(matrix):
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(matrix[block].astype(dtype, copy=False))
-        if not finite.all():
-            row, column = (int(i) for i in np.argwhere(~finite)[0])
-            row += block.start
-            place = f"{row}, {column}" if values.ndim == 2 else f"{row}"
-            raise DataError(f"{name}[{place}] is {_fault(matrix[row, column], dtype)}")
+    if found := first_non_finite(matrix, dtype):
+        row, column = found
+        place = f"{row}, {column}" if values.ndim == 2 else f"{row}"
+        raise DataError(f"{name}[{place}] is {_fault(matrix[row, column], dtype)}")
 
 
 def _fault(value, dtype):

@@ -75,13 +75,6 @@ def normalize_threaded(x, gamma, beta, eps, y, mean, var, relu, partial, threads
         _normalize_part(x, gamma, beta, mean, var, eps, y, relu, part, threads)
 
 
-@threaded_kernel
-def inference_threaded(x, gamma, beta, mean, var, eps, y, threads):
-    """Play ``batch_norm_inference`` on some threads."""
-    for part in prange(threads):
-        _normalize_part(x, gamma, beta, mean, var, eps, y, None, part, threads)
-
-
 @kernel
 def _products_part(dy, x, gamma, beta, mean, var, eps, relu, partial, part, parts):
     plan = make_plan(x.shape[0], x.shape[1], x.size)
