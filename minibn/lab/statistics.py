@@ -1,0 +1,146 @@
+"""Paired differences with intervals, and what they allow to say."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minibn.errors import ShapeError
+
+MARGIN = 1.0  # percentage points of accuracy: less than this is no difference to a user
+NO_DIFFERENCE, HELPS, HURTS, CANNOT_TELL = "no difference", "helps", "hurts", "cannot tell"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean of paired differences with its interval.
+
+    Attributes
+    ----------
+    mean : float
+        First arm minus second, in the unit of what was measured.
+    low, high : float or None
+        Ends of the t interval; None for a single pair.
+    wins : int
+        Pairs in which the first arm is larger.
+    n : int
+        Pairs.
+    p : float or None
+        Two-sided p value of the paired t test; 1 where all pairs agree.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    wins: int
+    n: int
+    p: float | None
+
+
+def paired_difference(first, second, level=0.95):
+    """Return the mean paired difference with its t interval.
+
+    Parameters
+    ----------
+    first, second : array_like of float, shape (n,)
+        One figure of each arm per seed, in the same order.
+    level : float
+        Coverage of the interval.
+
+    Returns
+    -------
+    Difference
+
+    Raises
+    ------
+    ShapeError
+        Unless both have the same number of finite figures, at least one.
+    """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if first.ndim != 1 or first.shape != second.shape or not first.size:
+        raise ShapeError(
+            f"first and second must have one shape (n,), got {first.shape} and {second.shape}; pass a figure per seed"
+        )
+    if not np.isfinite(first - second).all():
+        raise ShapeError("first and second must be finite; score a diverged run before it is compared")
+    differences, n = first - second, len(first)
+    mean, wins = float(differences.mean()), int((differences > 0).sum())
+    if n == 1:
+        return Difference(mean, None, None, wins, n, None)
+    if np.ptp(differences) == 0:
+        return Difference(mean, mean, mean, wins, n, 1.0 if mean == 0 else 0.0)
+    from scipy.stats import ttest_rel
+
+    test = ttest_rel(first, second)
+    low, high = test.confidence_interval(level)
+    return Difference(mean, float(low), float(high), wins, n, float(test.pvalue))
+
+
+def verdict(difference, margin=MARGIN):
+    """Return what a difference allows to say, in points of accuracy.
+
+    An interval inside the margin says ``"no difference"``, also where it excludes 0: so small an effect is none.
+
+    Parameters
+    ----------
+    difference : Difference
+    margin : float
+
+    Returns
+    -------
+    str
+        ``"no difference"``, ``"helps"``, ``"hurts"`` or ``"cannot tell"``.
+    """
+    if difference.low is None:
+        return CANNOT_TELL
+    if -margin < difference.low and difference.high < margin:
+        return NO_DIFFERENCE
+    if difference.low > 0:
+        return HELPS
+    return HURTS if difference.high < 0 else CANNOT_TELL
+
+
+def mean_interval(values, level=0.95):
+    """Return the mean of some figures and the ends of its t interval; both ends are the mean for fewer than two.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n,)
+
+    Returns
+    -------
+    tuple of float
+        Mean, low, high.
+    """
+    found = paired_difference(values, np.zeros(len(values)), level)
+    return found.mean, *((found.mean, found.mean) if found.low is None else (found.low, found.high))
+
+
+def ratio_interval(first, second, level=0.95):
+    """Return the geometric mean of paired ratios with the interval of its logarithm: ``(mean, low, high)``."""
+    logs = np.log(np.asarray(first, np.float64)) - np.log(np.asarray(second, np.float64))
+    return tuple(float(np.exp(end)) for end in mean_interval(logs, level))
+
+
+def holm(p_values, level=0.05):
+    """Say which of several tests stay significant when they are read together.
+
+    Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6,
+    1979: the k-th smallest of m p values is held against ``level / (m - k + 1)``, and the first that fails ends it.
+
+    Parameters
+    ----------
+    p_values : sequence of float or None
+        None stands for a test that could not be made.
+    level : float
+
+    Returns
+    -------
+    list of bool
+    """
+    known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    significant = [False] * len(p_values)
+    for rank, (p, i) in enumerate(known):
+        if p > level / (len(known) - rank):
+            break
+        significant[i] = True
+    return significant
