@@ -13,6 +13,7 @@ from minibn.lab.statistics import (
     ratio_interval,
     verdict,
 )
+from minibn.lab.steps import StepTrainer
 
 __all__ = [
     "Difference",
@@ -21,6 +22,7 @@ __all__ = [
     "Outcome",
     "Report",
     "Series",
+    "StepTrainer",
     "Table",
     "holm",
     "mean_interval",
