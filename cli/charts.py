@@ -69,7 +69,7 @@ def _size(chart):
 
 def paint(figure, axis, chart):
     """Draw one chart on one axis."""
-    axis.set_title(chart.title, fontsize=10)
+    axis.set_title(chart.title, fontsize=9, wrap=True)
     axis.set_xlabel(chart.x_label)
     axis.set_ylabel(chart.y_label)
     if hasattr(chart, "values"):

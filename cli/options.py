@@ -15,7 +15,7 @@ def folder_name(context, parameter, value):
 
 
 _OPTIONS = (
-    click.option("--data", metavar="NAME|PATH", help="example, wine, digits, iris, breast-cancer, or a .csv, .npz or .parquet file.  [default: example]"),
+    click.option("--data", metavar="NAME|PATH", help="example, example-hard, wine, digits, iris, breast-cancer, or a .csv, .npz or .parquet file.  [default: example]"),
     click.option("--target", metavar="COLUMN", help="Target column of a CSV or Parquet file.  [default: the last]"),
     click.option("--positive", metavar="LABEL", help="Positive class of two.  [default: the second label]"),
     click.option("--drop-duplicates", is_flag=True, default=None, help="Drop repeated rows before the split."),

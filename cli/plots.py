@@ -80,27 +80,3 @@ def plot_epochs(records, folder, title, with_documents):
         accuracy.plot(epochs, documents.TRACE_ACCURACY, ":", color=_GREY, label="documents (illustration)")
     _limit(loss, records)
     return _save(figure, (loss, accuracy), folder, "epochs")
-
-
-def plot_compare(arms, folder, title):
-    """Draw training loss and validation accuracy of both arms.
-
-    Parameters
-    ----------
-    arms : dict of str to Outcome
-    folder : Path
-    title : str
-
-    Returns
-    -------
-    dict of str to Path
-    """
-    figure, (loss, accuracy) = _figure(title)
-    for name, outcome in arms.items():
-        note = f" (diverged in epoch {outcome.failed['epoch']})" if outcome.failed else ""
-        _draw(loss, outcome.records, "train_loss", f"training, {name}{note}", _COLORS[name])
-        _draw(loss, outcome.records, "val_loss", f"validation, {name}", _COLORS[name], "--")
-        _draw(accuracy, outcome.records, "train_accuracy", f"training, {name}{note}", _COLORS[name])
-        _draw(accuracy, outcome.records, "val_accuracy", f"validation, {name}", _COLORS[name], "--")
-    _limit(loss, [record for outcome in arms.values() for record in outcome.records])
-    return _save(figure, (loss, accuracy), folder, "compare")

@@ -1,6 +1,9 @@
 """Progress on stderr: a bar on a terminal, one plain line per epoch elsewhere."""
 
 import sys
+import time
+from contextlib import contextmanager
+from itertools import count
 
 import click
 
@@ -48,3 +51,35 @@ def follow(records, total, label, done=0):
 def _figures(record):
     validation = "" if record.val_loss is None else f", validation {record.val_loss:.4f}"
     return f"loss {record.train_loss:.4f}{validation}"
+
+
+_PAUSE = 2.0  # seconds between lines where there is no terminal
+
+
+@contextmanager
+def many_runs(total, label):
+    """Show how far a number of runs is, by a bar on a terminal and a line now and then elsewhere.
+
+    Parameters
+    ----------
+    total : int
+    label : str
+
+    Yields
+    ------
+    callable
+        To call before each run, with any arguments.
+    """
+    if sys.stderr.isatty():
+        with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
+            yield lambda *_: bar.update(1)
+        return
+    started, shown = count(1), [0.0]
+
+    def tell(*_):
+        number, now = next(started), time.monotonic()
+        if now - shown[0] >= _PAUSE:
+            shown[0] = now
+            click.echo(f"{label}: run {number} of {total}", err=True)
+
+    yield tell

@@ -16,9 +16,19 @@ def print_report(report):
         click.echo(f"source    {report.source}")
     for name, value in report.conditions.items():
         click.echo(f"{name:<9} {value}")
-    for shown in report.tables:
+    print_tables(report.tables)
+    print_answer(report)
+
+
+def print_tables(tables):
+    """Print tables under their titles."""
+    for shown in tables:
         heading(shown.title)
         click.echo(table(shown.head, [[_cell(value) for value in row] for row in shown.rows]))
+
+
+def print_answer(report):
+    """Print the verdict of a Report and its sentences."""
     heading(f"verdict: {report.verdict}")
     for statement in report.statements:
         click.echo(textwrap.fill(statement, 100))

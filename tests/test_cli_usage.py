@@ -34,7 +34,7 @@ WRONG = [
     ("--depth 1000001", "depth must be at most 100000, got 1000001"),
     ("--hidden 100000000", "hidden: training this network takes at least"),
     ("--shift-inputs 1e39", "shift_inputs must be in [-3.40282e+38, 3.40282e+38], got 1e+39"),
-    ("--data nothing", "there is no such data set; choose example, wine"),
+    ("--data nothing", "there is no such data set; choose example, example-hard, wine"),
     ("--data nothing.csv", "there is no such file"),
     ("--data constant.csv", "target 't' is constant"),
     ("--data text.csv", "column 'a', row 3: 'red' is not a number"),

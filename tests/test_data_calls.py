@@ -51,7 +51,9 @@ def test_two_columns_of_one_name(tmp_path):
 
 @pytest.mark.parametrize("source", ["nothing", "nothing.csv", "nothing.npz", "", 3, None, X])
 def test_missing_source_names_the_choices(source):
-    with pytest.raises(DataError, match="example, wine, digits, iris, breast-cancer.*csv.*npz.*parquet"):
+    with pytest.raises(
+        DataError, match="example, example-hard, wine, digits, iris, breast-cancer.*csv.*npz.*parquet"
+    ):
         load(source)
 
 

@@ -1,12 +1,13 @@
 """The generator of the example does what its page says."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from minibn.data import example
-from minibn.data.example import SEPARATION, _clouds, _corners, _draw
+from minibn.data.example import EXAMPLES, _clouds, _corners, _draw
 from minibn.data.stream import EXAMPLE, generator
 
 SEEDS = range(5)
@@ -22,6 +23,20 @@ def test_shape_and_names():
     assert (data.name, data.labels) == ("example", (0, 1, 2))
     assert np.array_equal(data.validation_rows, np.arange(1000, 2000))
     assert data.duplicate_rows == 0
+
+
+def test_the_hard_example_has_two_overlapping_clouds_a_class():
+    data = example(0, "example-hard")
+    assert (data.name, data.x.shape, data.labels) == ("example-hard", (2000, 20), (0, 1, 2))
+    assert np.bincount(data.y).min() > 640
+    assert separation(data).max() < separation(example(0)).max()
+    assert prepared_like_the_example()
+
+
+def prepared_like_the_example():
+    from minibn.train import Settings
+
+    return replace(Settings(data="example-hard").resolved(), data="example") == Settings().resolved()
 
 
 def test_a_seed_decides_everything():
@@ -66,7 +81,7 @@ def test_ten_columns_are_noise(seed):
 
 
 def distinct_axes(seed):
-    corners = _corners(generator(seed, EXAMPLE))
+    corners = _corners(generator(seed, EXAMPLE), 3)
     return np.count_nonzero(corners.min(axis=0) != corners.max(axis=0))
 
 
@@ -79,15 +94,15 @@ def test_two_columns_are_mixtures_of_the_others(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_corners_are_distinct_corners_of_the_cube(seed):
-    corners = _corners(np.random.default_rng(seed))
-    assert corners.shape == (3, 8)
-    assert np.array_equal(np.abs(corners), np.full((3, 8), SEPARATION))
-    assert len(np.unique(corners, axis=0)) == 3
+    corners = _corners(np.random.default_rng(seed), 6)
+    assert corners.shape == (6, 8)
+    assert np.array_equal(np.abs(corners), np.ones((6, 8)))
+    assert len(np.unique(corners, axis=0)) == 6
 
 
 def test_clouds_stand_on_their_corners():
     y = np.sort(np.arange(2000) % 3)
-    clouds, corners = _clouds(np.random.default_rng(7), y), _corners(np.random.default_rng(7))
+    clouds, corners = _clouds(np.random.default_rng(7), y, 2.5), 2.5 * _corners(np.random.default_rng(7), 3)
     for k in range(3):
         # The spread of a feature is that of 8 normals times weights of [-1, 1]: at most sqrt(8).
         error = np.abs(clouds[y == k].mean(axis=0) - corners[k]).max()
@@ -99,10 +114,11 @@ def test_clouds_stand_on_their_corners():
 
 def test_about_one_label_in_a_hundred_is_redrawn():
     moved = [
-        np.count_nonzero(np.bincount(_draw(np.random.default_rng(s))[1]) - [667, 667, 666]) for s in range(20)
+        np.count_nonzero(np.bincount(_draw(np.random.default_rng(s), 1, 2.5)[1]) - [667, 667, 666])
+        for s in range(20)
     ]
     assert any(moved)
-    counts = np.array([np.bincount(_draw(np.random.default_rng(s))[1]) for s in range(20)])
+    counts = np.array([np.bincount(_draw(np.random.default_rng(s), 1, 2.5)[1]) for s in range(20)])
     assert np.abs(counts - 2000 / 3).max() < 25
 
 
@@ -122,14 +138,16 @@ def test_classes_can_be_told_apart_by_nearest_mean():
     assert np.mean(distance.argmin(axis=1) == data.y[test]) > 0.8
 
 
-def test_agrees_in_kind_with_make_classification():
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_agrees_in_kind_with_make_classification(name):
     datasets = pytest.importorskip("sklearn.datasets")
+    clusters, separated = EXAMPLES[name]
     ours, theirs = [], []
     for seed in range(20):
         x, _ = datasets.make_classification(
-            2000, 20, n_informative=8, n_redundant=2, n_classes=3, n_clusters_per_class=1, class_sep=2.5,
+            2000, 20, n_informative=8, n_redundant=2, n_classes=3, n_clusters_per_class=clusters, class_sep=separated,
             flip_y=0.01, random_state=seed,
         )  # fmt: skip
         theirs.append(np.sort(x.std(axis=0)))
-        ours.append(np.sort(example(seed).x.std(axis=0)))
+        ours.append(np.sort(example(seed, name).x.std(axis=0)))
     assert np.abs(np.mean(ours, axis=0) / np.mean(theirs, axis=0) - 1).max() < 0.1

@@ -1,6 +1,6 @@
 """Data sets as checked arrays: read, split, scaled.
 
-:func:`load` takes a name (``"example"``, ``"wine"``, ``"digits"``, ``"iris"``, ``"breast-cancer"``) or a path to a
+:func:`load` takes a name (``"example"``, ``"example-hard"``, ``"wine"``, ``"digits"``, ``"iris"``, ``"breast-cancer"``) or a path to a
 ``.csv``, ``.npz`` or ``.parquet`` file and returns a :class:`Dataset`, or raises a
 :class:`~minibn.errors.DataError` of one line that names the column, the row and the remedy.
 
@@ -17,7 +17,7 @@ dtype('float32')
 from .arrays import from_arrays
 from .bundled import BUNDLED, bundled
 from .dataset import Dataset
-from .example import example
+from .example import EXAMPLES, example
 from .files import load
 from .scaler import Scaler
 from .split import split
@@ -25,6 +25,7 @@ from .weights import class_weights
 
 __all__ = [
     "BUNDLED",
+    "EXAMPLES",
     "Dataset",
     "Scaler",
     "bundled",

@@ -7,7 +7,7 @@ from minibn.errors import DataError
 
 from .bundled import BUNDLED, bundled
 from .delimited import check_names, read_csv
-from .example import example
+from .example import EXAMPLES, example
 from .frames import frame_table, read_parquet
 from .npz import read_npz
 from .table import Table
@@ -31,11 +31,11 @@ def load(
     Parameters
     ----------
     source : str or path
-        ``"example"``, a name in :data:`BUNDLED`, or a path to a .csv, .npz or .parquet file.
+        A name in :data:`EXAMPLES` or :data:`BUNDLED`, or a path to a .csv, .npz or .parquet file.
     target : str, optional
         Target column of a CSV or Parquet file; by default the last.
     seed : int
-        Of the example.
+        Of the examples.
     feature_names : sequence of str, optional
         The features of a trained model: columns are matched by name and others ignored. An NPZ archive that names
         none must have as many.
@@ -81,14 +81,14 @@ def _table(source, target, seed, feature_names, require_target):
         )
     if path is not None:
         return read_npz(path, require_target)
-    return Table.of(example(seed) if source == "example" else bundled(source))
+    return Table.of(example(seed, source) if source in EXAMPLES else bundled(source))
 
 
 def _path(source):
     """Return the path of a file that can be read, or None for a name."""
-    if isinstance(source, str) and source in ("example", *BUNDLED):
+    if isinstance(source, str) and source in (*EXAMPLES, *BUNDLED):
         return None
-    choices = f"choose example, {', '.join(BUNDLED)}, or a path to a {', '.join(SUFFIXES)} file"
+    choices = f"choose {', '.join((*EXAMPLES, *BUNDLED))}, or a path to a {', '.join(SUFFIXES)} file"
     if not isinstance(source, (str, os.PathLike)):
         raise DataError(f"{type(source).__name__} is no source of data; {choices}")
     path = Path(source)

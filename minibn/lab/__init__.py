@@ -3,6 +3,9 @@
 Everything here uses the public interface of training and returns data; nothing is printed or drawn.
 """
 
+from minibn.lab.compare import ARMS, WITH, WITHOUT, Pair, experiments, pairs
+from minibn.lab.comparison import Comparison
+from minibn.lab.comparison_report import comparison_report
 from minibn.lab.report import HeatMap, Lines, Report, Series, Table
 from minibn.lab.run import Outcome, run
 from minibn.lab.statistics import (
@@ -14,20 +17,31 @@ from minibn.lab.statistics import (
     verdict,
 )
 from minibn.lab.steps import StepTrainer
+from minibn.lab.tuning import Tuning, tune
 
 __all__ = [
+    "ARMS",
+    "WITH",
+    "WITHOUT",
+    "Comparison",
     "Difference",
     "HeatMap",
     "Lines",
     "Outcome",
+    "Pair",
     "Report",
     "Series",
     "StepTrainer",
     "Table",
+    "Tuning",
+    "comparison_report",
+    "experiments",
     "holm",
     "mean_interval",
     "paired_difference",
+    "pairs",
     "ratio_interval",
     "run",
+    "tune",
     "verdict",
 ]

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from minibn.errors import NonFiniteLossError
+from minibn.metrics import confusion_matrix, summarize
 from minibn.train import EarlyStopping, build, judge, run_epochs
 
 
@@ -21,8 +24,8 @@ class Outcome:
         Epoch, step and layer of a non-finite loss.
     best_epoch : int or None
         Epoch whose weights early stopping kept.
-    baseline : float
-        Share of the most frequent class among the validation rows.
+    majority : dict
+        Metrics on the validation part of always naming its largest class: what a diverged run is worth.
     """
 
     model: Any
@@ -30,7 +33,7 @@ class Outcome:
     final: dict | None
     failed: dict | None
     best_epoch: int | None
-    baseline: float
+    majority: dict
 
     @property
     def diverged(self):
@@ -38,9 +41,14 @@ class Outcome:
         return self.failed is not None
 
     @property
+    def metrics(self):
+        """Metrics on the validation part; of a diverged run, those of always naming the largest class."""
+        return self.majority if self.final is None else self.final
+
+    @property
     def accuracy(self):
-        """Share of validation rows right; of a diverged run, what always naming the majority class would get."""
-        return self.baseline if self.final is None else self.final["accuracy"]
+        """Share of validation rows right; see :attr:`metrics`."""
+        return self.metrics["accuracy"]
 
 
 def run(experiment, folder=None, done=None, follow=None):
@@ -74,12 +82,16 @@ def run(experiment, folder=None, done=None, follow=None):
     except NonFiniteLossError as error:
         records = list(error.history)
         failed = {"epoch": error.epoch, "step": error.step, "layer": error.layer}
-    final = None if failed else _final(experiment, model)
-    return Outcome(
-        model, records, final, failed, stopping and stopping.best_epoch, experiment.majority_baseline
-    )
+    final = None if failed else _judged(experiment, model)
+    return Outcome(model, records, final, failed, stopping and stopping.best_epoch, _majority(experiment))
 
 
-def _final(experiment, model):
+def _judged(experiment, model):
     labels = experiment.dataset.labels
     return judge(model, experiment.x_validation, experiment.y_validation, labels, experiment.positive)
+
+
+def _majority(experiment):
+    y, labels = experiment.y_validation, experiment.dataset.labels
+    always = np.full_like(y, np.bincount(y).argmax())
+    return summarize(confusion_matrix(y, always, len(labels)), labels=labels, positive=experiment.positive)

@@ -82,12 +82,14 @@ class Experiment:
         }
 
 
-def prepare(settings):
+def prepare(settings, original=None):
     """Read the data, cut off the validation part, and only then fit the scaler.
 
     Parameters
     ----------
     settings : Settings
+    original : Dataset, optional
+        What ``load(settings.data)`` returned before, to save reading a file again for another seed.
 
     Returns
     -------
@@ -99,7 +101,8 @@ def prepare(settings):
         A subclass for every unusable setting or data set.
     """
     settings = settings.resolved()
-    original = load(settings.data, target=settings.target, seed=settings.seed)
+    if original is None:
+        original = load(settings.data, target=settings.target, seed=settings.seed)
     kept, dataset = np.arange(len(original.x)), original
     if settings.drop_duplicates:
         kept, dataset = original.first_rows, _without_duplicates(original)

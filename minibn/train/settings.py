@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from minibn.data import EXAMPLES
 from minibn.errors import ArgumentError, CheckpointError, DtypeError
 from minibn.functional import checks
 from minibn.nn.activations import ACTIVATIONS
@@ -24,7 +25,7 @@ class Settings:
     Attributes
     ----------
     data : str
-        ``"example"``, a bundled data set, or a path.
+        ``"example"``, ``"example-hard"``, a bundled data set, or a path.
     target : str or None
         Target column of a CSV or Parquet file; the last where None.
     drop_duplicates : bool
@@ -87,7 +88,7 @@ class Settings:
         ------
         ArgumentError, DtypeError
         """
-        defaults = dict(_EXAMPLE_DEFAULTS if self.data == "example" else _DEFAULTS)
+        defaults = dict(_EXAMPLE_DEFAULTS if self.data in EXAMPLES else _DEFAULTS)
         if self.optimizer == "adam":
             defaults["lr"] = _ADAM_RATE
         given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
