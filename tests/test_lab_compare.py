@@ -142,7 +142,7 @@ def null_difference(experiment, first, seeds=5):
 
 @needs_jit
 def test_a_null_comparison_calls_a_difference_in_one_of_twenty():
-    experiment, count = prepare(Settings(epochs=1, lr=0.05)), 400
+    experiment, count = prepare(Settings(data="example-hard", epochs=2, lr=0.1)), 400
     called = 0
     for number in range(count):
         found = null_difference(experiment, 1000 + 10 * number)
