@@ -117,4 +117,4 @@ def _report(experiment, comparison, result, folder, threads):
     shared = dict(report["with_bn"]["config"])
     del shared["bn"]
     report["config"] = shared
-    return report | finite(result.numbers)
+    return report | finite(result.numbers) | {"statements": list(result.statements)}

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from minibn.errors import ShapeError
-from minibn.lab import Difference, holm, mean_interval, paired_difference, ratio_interval, verdict
+from minibn.lab import (
+    Difference,
+    holm,
+    mean_interval,
+    paired_difference,
+    ratio_interval,
+    spread_ratio,
+    verdict,
+)
 
 FIGURES = st.lists(st.floats(-100, 100), min_size=2, max_size=30)
 
@@ -72,6 +80,21 @@ def test_mean_and_ratio_intervals():
     assert middle == pytest.approx(np.sqrt(2 * 4))
     assert low < middle < high
     assert ratio_interval([2.0, 4.0], [1.0, 2.0]) == pytest.approx((2.0, 2.0, 2.0))
+
+
+def test_spread_ratio_inverts_the_test_of_pitman_and_morgan():
+    rng = np.random.default_rng(0)
+    second = rng.standard_normal(12)
+    first = 0.4 * second + 1.7 * rng.standard_normal(12)
+    ratio, low, high = spread_ratio(first, second)
+    assert ratio == pytest.approx(first.std() / second.std())
+    for end in (low, high):  # where the second is scaled by an end, the two variances only just differ
+        scaled = second * end
+        p = stats.pearsonr(first + scaled, first - scaled).pvalue
+        assert p == pytest.approx(0.05, rel=1e-6)
+    assert spread_ratio(first, first) == pytest.approx((1.0, 1.0, 1.0))
+    assert spread_ratio([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) is None
+    assert spread_ratio([1.0, 2.0], [1.0, 3.0]) is None
 
 
 def test_holm_by_hand():

@@ -14,6 +14,7 @@ from minibn.lab.statistics import (
     mean_interval,
     paired_difference,
     ratio_interval,
+    spread_ratio,
     verdict,
 )
 from minibn.lab.steps import StepTrainer
@@ -42,6 +43,7 @@ __all__ = [
     "pairs",
     "ratio_interval",
     "run",
+    "spread_ratio",
     "tune",
     "verdict",
 ]

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from minibn.lab.compare import ARMS, WITH, WITHOUT
-from minibn.lab.statistics import mean_interval, paired_difference, verdict
+from minibn.lab.statistics import mean_interval, paired_difference, spread_ratio, verdict
 
 POINTS = 100.0  # percentage points of a share
 
@@ -44,6 +44,11 @@ class Comparison:
     def difference(self):
         """Paired difference of the validation accuracy in points."""
         return self.metric_difference("accuracy")
+
+    @cached_property
+    def spread(self):
+        """How many times as much the accuracy scatters over seeds with batch norm: ratio, low, high; or None."""
+        return spread_ratio(self.metric(WITH, "accuracy"), self.metric(WITHOUT, "accuracy"))
 
     @cached_property
     def verdict(self):

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from minibn.lab.compare import ARMS, WITH, WITHOUT
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.statistics import CANNOT_TELL, HELPS, HURTS, MARGIN, NO_DIFFERENCE
@@ -33,7 +35,11 @@ def comparison_report(comparison, settings, tuned=None, tuning=None):
     Report
     """
     tables = [loss_table(comparison), metric_table(comparison)]
-    statements = [statement(comparison, "at equal learning rates"), *_divergence(comparison)]
+    statements = [
+        statement(comparison, "at equal learning rates"),
+        *_divergence(comparison),
+        *_scatter(comparison),
+    ]
     numbers = comparison_numbers(comparison)
     if tuned is not None:
         tables += [_tuned_table(comparison, tuned, settings, tuning), _grid_table(tuning)]
@@ -71,6 +77,7 @@ def comparison_numbers(comparison):
             "diverged_with_bn": comparison.diverged(WITH),
             "diverged_without_bn": comparison.diverged(WITHOUT),
         },
+        "spread": comparison.spread and dict(zip(("ratio", "low", "high"), comparison.spread, strict=True)),
         "verdict": comparison.verdict,
     }
 
@@ -95,6 +102,18 @@ def statement(comparison, where):
         f"{where[0].upper()}{where[1:]}, batch norm changes the validation accuracy by {d.mean:+.2f} points "
         f"(95 % interval {d.low:+.2f} to {d.high:+.2f}, {d.n} seeds, better in {d.wins}): {comparison.verdict}, "
         f"as {_MEANING[comparison.verdict]}."
+    )
+
+
+def _scatter(comparison):
+    """Yield a sentence on how far the accuracy scatters over seeds."""
+    if comparison.spread is None:
+        return
+    with_bn, without = (100 * float(np.std(comparison.metric(arm, "accuracy"), ddof=1)) for arm in ARMS)
+    ratio, low, high = comparison.spread
+    yield (
+        f"Over seeds the accuracy scatters by {with_bn:.2f} points {WITH} and {without:.2f} {WITHOUT}: {ratio:.2f} "
+        f"times as much (95 % interval {low:.2f} to {high:.2f})."
     )
 
 

@@ -1,5 +1,6 @@
 """Paired differences with intervals, and what they allow to say."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,6 +120,34 @@ def ratio_interval(first, second, level=0.95):
     """Return the geometric mean of paired ratios with the interval of its logarithm: ``(mean, low, high)``."""
     logs = np.log(np.asarray(first, np.float64)) - np.log(np.asarray(second, np.float64))
     return tuple(float(np.exp(end)) for end in mean_interval(logs, level))
+
+
+def spread_ratio(first, second, level=0.95):
+    """Return the ratio of the standard deviations of paired figures, with its interval.
+
+    Source: Pitman, A note on normal correlation, Biometrika 31, 1939, and Morgan, ibid.: sum and difference of two
+    normal figures are uncorrelated where their variances are equal.
+
+    Parameters
+    ----------
+    first, second : array_like of float, shape (n,)
+    level : float
+
+    Returns
+    -------
+    tuple of float or None
+        Ratio, low, high; None for fewer than three pairs, or where one of them does not vary.
+    """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    n = len(first)
+    if n < 3 or not np.ptp(first) or not np.ptp(second):
+        return None
+    from scipy.stats import t
+
+    ratio, correlation = first.var() / second.var(), np.corrcoef(first, second)[0, 1]
+    k = 1 + 2 * max(1 - correlation**2, 0.0) * t.ppf((1 + level) / 2, n - 2) ** 2 / (n - 2)
+    root = math.sqrt(k * k - 1)
+    return math.sqrt(ratio), math.sqrt(ratio * (k - root)), math.sqrt(ratio * (k + root))
 
 
 def holm(p_values, level=0.05):
