@@ -102,6 +102,23 @@ def table(folder, into):
         figures.draw(name, found, into.parent / "img")
 
 
+@main.command("claims")
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Folder that holds mammography.csv; claims about rare classes are left out without it.",
+)
+@click.option("--into", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="PAGE",
+              help="Write the table between the marks of this page.")  # fmt: skip
+def claims_table(files, into):
+    """Ask the software what teaching texts claim of batch norm: one real run per claim."""
+    from benchmarks import claims
+
+    text = claims.table(files)
+    click.echo(text) if into is None else claims.write(into, text)
+
+
 def _exit_code():
     """Run the command line; errors are one line on stderr."""
     try:
