@@ -4,6 +4,7 @@ import math
 from numbers import Integral
 
 from .palette import ARMS, LIGHT, OTHERS, blend, contrast
+from .tables import short
 
 _STYLES = {"line": "-", "dashed": "--", "dotted": ":", "points": ""}
 _LOOKS = {
@@ -22,6 +23,7 @@ _LOOKS = {
     "ytick.labelsize": 9,
 }
 _CELL = 0.62  # inches of a heat map's cell
+_LABEL = 48  # characters of a legend's label; the page tells it whole
 _INSIDE = 4  # series whose legend finds room inside the axes
 
 
@@ -104,7 +106,7 @@ def _size(chart):
 
 def paint(axis, chart):
     """Draw one chart on one axis."""
-    axis.set_title(plain(heading(chart)), fontsize=10)
+    axis.set_title(plain(heading(chart)), fontsize=9, wrap=True)
     axis.set_xlabel(plain(chart.x_label))
     axis.set_ylabel(plain(chart.y_label))
     if hasattr(chart, "values"):
@@ -173,7 +175,9 @@ def _legend_columns(chart):
 
 
 def _paint_legend(axis, chart, lines):
-    named = [(line, plain(s.label)) for line, s in zip(lines, chart.series, strict=True) if s.label]
+    named = [
+        (line, plain(short(s.label, _LABEL))) for line, s in zip(lines, chart.series, strict=True) if s.label
+    ]
     if not named:
         return
     place = {"loc": "best"}
@@ -220,4 +224,4 @@ def _paint_cell(axis, i, j, value, greyed, limit):
 
 
 def _label(value):
-    return f"{value:g}" if isinstance(value, int | float) else plain(value)
+    return f"{value:g}" if isinstance(value, int | float) else plain(short(value))

@@ -86,7 +86,7 @@ footer p { margin: 0; padding-top: 1rem; border-top: 1px solid var(--rule); }
   dd { margin-bottom: 0.5rem; }
 }
 @media print {
-  body { font-size: 10pt; }
+  html { font-size: 9.5pt; }
   details { display: none; }
   figure, tr, .answer { break-inside: avoid; }
   h2, caption, figcaption { break-after: avoid; }
