@@ -24,7 +24,7 @@ _LOOKS = {
 }
 _CELL = 0.62  # inches of a heat map's cell
 _LABEL = 48  # characters of a legend's label; the page tells it whole
-_INSIDE = 4  # series whose legend finds room inside the axes
+_BELOW = 0.5  # inches from the axes to their legend: room for the label of the axis
 
 
 def draw(charts, folder, name, title=None):
@@ -101,7 +101,7 @@ def _size(chart):
     """Return width and height in inches."""
     if hasattr(chart, "values"):
         return max(5.4, 1.6 + _CELL * len(chart.x)), max(2.4, 1.3 + 0.75 * _CELL * len(chart.y))
-    return 5.4, 3.9 + 0.22 * _legend_rows(chart)
+    return 5.4, 3.7 + 0.2 * _legend_rows(chart)
 
 
 def paint(axis, chart):
@@ -166,24 +166,27 @@ def _write_powers_plainly(side):
 
 
 def _legend_rows(chart):
-    """Return the rows of a legend that stands below the axes, 0 where it stands inside."""
-    return math.ceil(len(chart.series) / _legend_columns(chart)) if len(chart.series) > _INSIDE else 0
+    named = [series for series in chart.series if series.label]
+    return math.ceil(len(named) / _legend_columns(chart))
 
 
 def _legend_columns(chart):
-    return 2 if max(len(str(series.label)) for series in chart.series) <= 26 else 1
+    return 2 if max((len(str(series.label)) for series in chart.series), default=0) <= 24 else 1
 
 
 def _paint_legend(axis, chart, lines):
+    """Draw the legend below the axes, where it hides nothing."""
+    from matplotlib.transforms import ScaledTranslation
+
     named = [
         (line, plain(short(s.label, _LABEL))) for line, s in zip(lines, chart.series, strict=True) if s.label
     ]
     if not named:
         return
-    place = {"loc": "best"}
-    if _legend_rows(chart):
-        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": _legend_columns(chart)}
-    legend = axis.legend(*zip(*named, strict=True), fontsize=9, frameon=False, **place)
+    place = axis.transAxes + ScaledTranslation(0, -_BELOW, axis.figure.dpi_scale_trans)
+    columns = min(len(named), _legend_columns(chart))
+    looks = {"fontsize": 9, "frameon": False, "loc": "upper center", "borderpad": 0, "ncols": columns}
+    legend = axis.legend(*zip(*named, strict=True), bbox_to_anchor=(0.5, 0), bbox_transform=place, **looks)
     for text, (_, label) in zip(legend.get_texts(), named, strict=True):
         text.set_text(label)
 

@@ -15,9 +15,9 @@ _TONES = {
     "unsure": ("cannot tell", "unclear"),
 }
 _KEEPS_TO_ITSELF = "default-src 'none'; style-src 'unsafe-inline'"
-_NO_FIGURES = ("-", "nan", "inf", "-inf", "diverged")
+_NO_FIGURES = ("", "-", "nan", "inf", "-inf", "diverged")
 _LONG = 32  # characters of a text that may wrap
-_FIGURE = re.compile(r"[-+−]?\d[^A-Za-z]*(e[-+]?\d+)?%?")
+_FIGURE = re.compile(r"[-+−]?\d([^A-Za-z]|e[-+]?\d| to )*")
 _WIDE = 560  # units of a chart that takes a whole row
 
 
@@ -89,14 +89,15 @@ def _header(report):
 def _answer(report):
     """Return the verdict in words, coloured by what it says, and its sentences."""
     sentences = "".join(f"\n<p>{_text(statement)}</p>" for statement in report.statements)
-    badge = f'<strong class="verdict {_tone(report.verdict)}">{_text(report.verdict)}</strong>'
-    return f'<section class="answer">\n<h2>Verdict {badge}</h2>{sentences}\n</section>'
+    badges = " ".join(map(_badge, report.verdict.split("; ")))
+    return f'<section class="answer">\n<h2>Verdict {badges}</h2>{sentences}\n</section>'
 
 
-def _tone(verdict):
-    """Return the class of a verdict, whose number, as in ``2 faults``, does not matter."""
-    said = str(verdict).lower().lstrip("0123456789 ")
-    return next((tone for tone, words in _TONES.items() if said in words), "even")
+def _badge(verdict):
+    """Return one verdict, coloured by its words: neither a number, as in ``2 faults``, nor a name before it matters."""
+    said = verdict.rpartition(": ")[2].lower().lstrip("0123456789 ")
+    tone = next((tone for tone, words in _TONES.items() if said in words), "even")
+    return f'<strong class="verdict {tone}">{_text(verdict)}</strong>'
 
 
 def _section(title, body):
@@ -171,7 +172,7 @@ def _table(table):
     head = "".join(_head_cell(text, kind) for text, kind in zip(table.head, kinds, strict=True))
     rows = "\n".join(_row(row, kinds) for row in table.rows)
     body = (
-        f"<table>\n<caption>{_text(table.title)}</caption>\n<thead>\n<tr>{head}</tr>\n</thead>\n"
+        f"<table>\n<caption><span>{_text(table.title)}</span></caption>\n<thead>\n<tr>{head}</tr>\n</thead>\n"
         f"<tbody>\n{rows}\n</tbody>\n</table>"
     )
     return f'<div class="table">{_scrolled(body, table.title)}</div>'

@@ -34,7 +34,7 @@ h1, h2 { line-height: 1.2; letter-spacing: -0.01em; text-wrap: balance; }
 h1 { margin: 0.25rem 0 0.5rem; font-size: 1.75rem; font-weight: 650; }
 h2 { margin: 2.75rem 0 0.75rem; font-size: 1.1875rem; font-weight: 650; }
 .kind { margin: 0; color: var(--muted); font-size: 0.875rem; }
-.question { margin: 0; max-width: 44rem; color: var(--muted); font-size: 1.125rem; }
+.question { margin: 0; max-width: 48rem; color: var(--muted); font-size: 1.125rem; }
 .answer { margin-top: 1.5rem; padding: 1rem 1.25rem; background: var(--panel); border-radius: 0.5rem; }
 .answer h2 { margin: 0; font-size: 1rem; font-weight: 400; color: var(--muted); }
 .answer p { margin: 0.5rem 0 0; max-width: 48rem; }
@@ -48,6 +48,7 @@ h2 { margin: 2.75rem 0 0.75rem; font-size: 1.1875rem; font-weight: 650; }
 figure { margin: 0; min-width: 0; }
 figure.wide { grid-column: 1 / -1; }
 figcaption, caption { padding: 0 0 0.5rem; text-align: left; font-weight: 600; font-size: 0.9375rem; }
+figcaption::first-letter, caption span::first-letter { text-transform: uppercase; }
 figcaption small { display: block; color: var(--muted); font-weight: 400; font-size: 0.8125rem; }
 svg { display: block; width: 100%; height: auto; max-width: 34rem; overflow: visible; }
 svg * { stroke-linejoin: round; stroke-linecap: butt; }
@@ -57,7 +58,7 @@ figure.wide svg { max-width: none; }
 .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--with); outline-offset: 2px; }
 .table + .table { margin-top: 2rem; }
 table { border-collapse: collapse; font-size: 0.9375rem; }
-caption { position: sticky; left: 0; }
+caption span { display: inline-block; position: sticky; left: 0; max-width: calc(100vw - 2rem); }
 th, td { padding: 0.375rem 0.875rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--rule); }
 th:first-child, td:first-child { padding-left: 0; }
 thead th, thead td { color: var(--muted); font-weight: 500; vertical-align: bottom; border-bottom: 1.5px solid var(--mark); }

@@ -45,7 +45,7 @@ REPORT = Report(
     verdict="helps",
     statements=(f"On {DATA} it helps: +12.1 points, 95 % interval [+8.2, +16.0].", "No run diverged."),
     tables=(
-        Table("Loss", ("epoch", "with", "without", "interval"), ((1, 1.23456, 2.0, "[-0.03, +0.01]"), (10, 3e-7, None, "-"))),
+        Table("Loss of both, with a title that is a good deal wider than its table", ("epoch", "with", "without", "interval"), ((1, 1.23456, 2.0, "[-0.03, +0.01]"), (10, 3e-7, None, "-"))),
         Table(f"Recall {SCRIPT}", ("", "recall", "ok", "why"), ((f"class {SCRIPT}", math.nan, True, "a long text that wraps " * 4),)),
     ),
     charts=(LOSSES, RATES, CELLS, WIDE),

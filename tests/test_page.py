@@ -8,12 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from command import run_json
 from minibn_cli.charts import figure_of
 from minibn_cli.page import page, write_page
 from minibn_cli.palette import DARK, LIGHT, blend, contrast
 from reports import CELLS, DATA, LOSSES, REPORT, SCRIPT
 
-from minibn.lab import Report
+from minibn.lab import Report, Table
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -202,11 +203,54 @@ def test_a_report_of_nothing_but_an_answer():
 @pytest.mark.parametrize(
     ("verdict", "tone"),
     [("yes", "good"), ("helps", "good"), ("healthy", "good"), ("no", "bad"), ("hurts", "bad"), ("2 faults", "bad"),
-     ("1 fault", "bad"), ("cannot tell", "unsure"), ("no difference", "even"), ("something else", "even")],
+     ("1 fault", "bad"), ("tuned: hurts", "bad"), ("cannot tell", "unsure"), ("no difference", "even"), ("something else", "even")],
 )  # fmt: skip
 def test_a_verdict_has_a_colour_and_words(verdict, tone):
     badge = Parsed(page(replace(REPORT, verdict=verdict, charts=()))).all("strong")[0]
     assert (badge["text"], badge["class"]) == (verdict, f"verdict {tone}")
+
+
+def test_two_verdicts_have_a_colour_each():
+    badges = Parsed(page(replace(REPORT, verdict="helps; tuned: cannot tell", charts=()))).all("strong")
+    assert [(b["text"], b["class"].split()[-1]) for b in badges] == [
+        ("helps", "good"),
+        ("tuned: cannot tell", "unsure"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [([1, 2.5, None], "number"), (["-0.3 to +0.7", ""], "number"), (["19/20", "0.5 ± 0.1"], "number"),
+     (["1e-05", "5.88e+17"], "number"), (["[-1, 2]"], "number"), (["64 units"], ""), ([True], ""), ([None], ""),
+     (["words", 1], ""), (["a sentence that is much longer than a cell"], "long")],
+)  # fmt: skip
+def test_a_column_of_figures_is_told_from_words(column, kind):
+    report = Report(
+        "study", "Title", "Why?", "yes", tables=(Table("t", ("a", "b"), tuple(("x", v) for v in column)),)
+    )
+    assert Parsed(page(report)).all("td")[0].get("class", "") == kind
+
+
+@pytest.mark.subprocess
+def test_compare_writes_the_same_page_into_any_folder(tmp_path):
+    pages = []
+    for folder in ("one", "two"):
+        files = run_json("compare", "--seeds", 2, "--epochs", 1, "--report", "--out", folder, cwd=tmp_path)[
+            "files"
+        ]
+        assert files["page"] == f"{folder}/report.html"
+        pages.append((tmp_path / files["page"]).read_text(encoding="utf-8"))
+    assert pages[0] == pages[1]
+    shown = Parsed(pages[0])
+    assert dict(zip(shown.shown("dt"), shown.shown("dd"), strict=True))["seeds"] == "0 to 1"
+    assert len(shown.all("svg")) == 2
+    assert (
+        "page"
+        not in run_json("compare", "--seeds", 2, "--epochs", 1, "--out", "one", "--overwrite", cwd=tmp_path)[
+            "files"
+        ]
+    )
+    assert not (tmp_path / "one/report.html").exists()
 
 
 def test_files_show_texts_as_they_are_too():
