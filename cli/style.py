@@ -34,9 +34,9 @@ h1, h2 { line-height: 1.2; letter-spacing: -0.01em; text-wrap: balance; }
 h1 { margin: 0.25rem 0 0.5rem; font-size: 1.75rem; font-weight: 650; }
 h2 { margin: 2.75rem 0 0.75rem; font-size: 1.1875rem; font-weight: 650; }
 .kind { margin: 0; color: var(--muted); font-size: 0.875rem; }
-.question { margin: 0; max-width: 48rem; color: var(--muted); font-size: 1.125rem; }
+.question { margin: 0; text-wrap: pretty; max-width: 48rem; color: var(--muted); font-size: 1.125rem; }
 .answer { margin-top: 1.5rem; padding: 1rem 1.25rem; background: var(--panel); border-radius: 0.5rem; }
-.answer h2 { margin: 0; font-size: 1rem; font-weight: 400; color: var(--muted); }
+.answer h2 { margin: 0; font-size: 1rem; font-weight: 400; line-height: 1.9; color: var(--muted); }
 .answer p { margin: 0.5rem 0 0; max-width: 48rem; }
 .verdict {
   display: inline-block; margin-left: 0.25rem; padding: 0.1rem 0.7rem; border: 1.5px solid; border-radius: 1rem;
