@@ -1,6 +1,7 @@
 """Charts of the lab drawn with matplotlib, which is imported only when one is drawn."""
 
 import math
+import textwrap
 from numbers import Integral
 
 from .palette import ARMS, LIGHT, OTHERS, blend, contrast
@@ -23,6 +24,7 @@ _LOOKS = {
     "ytick.labelsize": 9,
 }
 _CELL = 0.62  # inches of a heat map's cell
+_LINE = 72  # characters of a line of a title
 _LABEL = 48  # characters of a legend's label; the page tells it whole
 _BELOW = 0.5  # inches from the axes to their legend: room for the label of the axis
 
@@ -106,7 +108,7 @@ def _size(chart):
 
 def paint(axis, chart):
     """Draw one chart on one axis."""
-    axis.set_title(plain(heading(chart)), fontsize=9, wrap=True)
+    axis.set_title(textwrap.fill(plain(heading(chart)), _LINE), fontsize=9)
     axis.set_xlabel(plain(chart.x_label))
     axis.set_ylabel(plain(chart.y_label))
     if hasattr(chart, "values"):

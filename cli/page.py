@@ -128,7 +128,7 @@ def _figure(chart, prefix):
 
 def _described(chart):
     """Return what a chart shows, in words."""
-    axes = f"{chart.y_label} against {chart.x_label}"
+    axes = " against ".join(filter(None, (chart.y_label, chart.x_label)))
     if hasattr(chart, "values"):
         return f"Heat map: {chart.title}. {axes}; the values stand in the table below."
     return " ".join([f"Line chart: {chart.title}. {axes}.", *filter(None, map(_course, chart.series))])
@@ -148,7 +148,7 @@ def _heat_table(chart):
 
     marked = [[_heat_cell(chart, i, j) for j in range(len(chart.x))] for i in range(len(chart.y))]
     rows = tuple((_said(label), *row) for label, row in zip(chart.y, marked, strict=True))
-    corner = f"{chart.y_label} \\ {chart.x_label}"
+    corner = " \\ ".join(filter(None, (chart.y_label, chart.x_label)))
     shown = Table(f"{chart.title}: values", (corner, *map(_said, chart.x)), rows)
     return f"<details><summary>Values</summary>\n{_table(shown)}\n</details>\n"
 
