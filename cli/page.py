@@ -95,7 +95,7 @@ def _answer(report):
 
 def _badge(verdict):
     """Return one verdict, coloured by its words: neither a number, as in ``2 faults``, nor a name before it matters."""
-    said = verdict.rpartition(": ")[2].lower().lstrip("0123456789 ")
+    said = verdict.rpartition(": ")[2].lower().lstrip("0123456789 ").removesuffix(" in places")
     tone = next((tone for tone, words in _TONES.items() if said in words), "even")
     return f'<strong class="verdict {tone}">{_text(verdict)}</strong>'
 
@@ -116,9 +116,8 @@ def _figure(chart, prefix):
 
     svg = inline_svg(chart, _described(chart), prefix)
     wide = ' class="wide"' if float(re.search(r'width="([\d.]+)"', svg)[1]) > _WIDE else ""
-    note = (
-        "<small>Grey cells are within chance.</small>" if any(map(any, getattr(chart, "greyed", ()))) else ""
-    )
+    grey = any(map(any, getattr(chart, "greyed", ()))) and "grey" not in chart.title
+    note = "<small>Grey cells are within chance.</small>" if grey else ""
     values = _heat_table(chart) if hasattr(chart, "values") else ""
     return (
         f"<figure{wide}>\n<figcaption>{_text(heading(chart))}{note}</figcaption>\n"

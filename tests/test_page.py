@@ -181,6 +181,13 @@ def test_a_heat_map_is_a_table_too(parsed):
     assert cells[8:12] == [CELLS.y[1], "-", "(-0.1250)", "44.0000"]
 
 
+def test_what_is_grey_is_said_once(parsed):
+    captions = parsed.shown("figcaption")
+    assert [("Grey cells" in caption) for caption in captions] == [False, False, True, False]
+    told = replace(CELLS, title="grey: not significant", y_label="")
+    assert "Grey cells" not in page(replace(REPORT, charts=(told,)))
+
+
 def test_the_numbers_are_json(parsed):
     assert json.loads(parsed.shown("pre")[0]) == REPORT.numbers | {"bad": None}
 
@@ -203,7 +210,8 @@ def test_a_report_of_nothing_but_an_answer():
 @pytest.mark.parametrize(
     ("verdict", "tone"),
     [("yes", "good"), ("helps", "good"), ("healthy", "good"), ("no", "bad"), ("hurts", "bad"), ("2 faults", "bad"),
-     ("1 fault", "bad"), ("tuned: hurts", "bad"), ("cannot tell", "unsure"), ("no difference", "even"), ("something else", "even")],
+     ("1 fault", "bad"), ("tuned: hurts", "bad"), ("helps in places", "good"),
+     ("cannot tell", "unsure"), ("no difference", "even"), ("something else", "even")],
 )  # fmt: skip
 def test_a_verdict_has_a_colour_and_words(verdict, tone):
     badge = Parsed(page(replace(REPORT, verdict=verdict, charts=()))).all("strong")[0]
