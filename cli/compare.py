@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import click
 
-from .options import run_options, say_unused, settings_from, settings_options, use_threads
+from .options import report_option, run_options, say_unused, settings_from, settings_options, use_threads
 
 _KEYS = {"with batch norm": "with_bn", "without batch norm": "without_bn"}
 
@@ -21,8 +21,9 @@ _KEYS = {"with batch norm": "with_bn", "without batch norm": "without_bn"}
 @click.option(
     "--tune-lr", is_flag=True, help="Also give each arm its own learning rate, tuned on other seeds."
 )
+@report_option
 @run_options
-def compare(out, overwrite, as_json, threads, seeds, tune_lr, **options):
+def compare(out, overwrite, as_json, threads, seeds, tune_lr, with_page, **options):
     """Train with and without batch norm and say what it changes.
 
     Both runs of a seed share data, split, initial weights and batch order; the difference of validation accuracy
@@ -50,13 +51,17 @@ def compare(out, overwrite, as_json, threads, seeds, tune_lr, **options):
     comparison = _compared(settings, chosen, "comparing", folders=_subfolders(folder))
     tuned, tuning = _tuned(settings, chosen) if tune_lr else (None, None)
     result = comparison_report(comparison, settings, tuned, tuning)
-    result = replace(result, title=f"{name}, {result.title}")
+    result = replace(result, title=f"{name}, {result.title}", conditions=_conditions(experiment, chosen))
     from .charts import draw
 
     plots = draw(result.charts, folder, "compare", result.title)
     report = _report(experiment, comparison, result, folder, threads)
     report["files"] = {"folder": str(folder), "manifest": str(manifest), "metrics": str(folder / METRICS)}
     report["files"] |= {role: str(path) for role, path in plots.items()}
+    if with_page:
+        from .page import write_page
+
+        report["files"]["page"] = str(write_page(result, folder))
     write_json(folder / METRICS, report)
     if as_json:
         from .report import print_json
@@ -68,6 +73,12 @@ def compare(out, overwrite, as_json, threads, seeds, tune_lr, **options):
 
         print_comparison(experiment, comparison, result)
         print_files(report["files"])
+
+
+def _conditions(experiment, seeds):
+    from .tables import conditions
+
+    return conditions(experiment) | {"seeds": f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else seeds[0]}
 
 
 def _subfolders(folder):

@@ -48,6 +48,13 @@ _RUN_OPTIONS = (
 
 json_option = _RUN_OPTIONS[-1]
 
+report_option = click.option(
+    "--report",
+    "with_page",
+    is_flag=True,
+    help="Also write report.html into the run folder: the whole answer on one page that needs no other file.",
+)
+
 
 def _stack(options):
     def decorate(function):

@@ -24,7 +24,7 @@ def print_tables(tables):
     """Print tables under their titles."""
     for shown in tables:
         heading(shown.title)
-        click.echo(table(shown.head, [[_cell(value) for value in row] for row in shown.rows]))
+        click.echo(table(shown.head, [[cell(value) for value in row] for row in shown.rows]))
 
 
 def print_answer(report):
@@ -34,7 +34,8 @@ def print_answer(report):
         click.echo(textwrap.fill(statement, 100))
 
 
-def _cell(value):
+def cell(value):
+    """Return an entry of a table as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or isinstance(value, float):

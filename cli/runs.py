@@ -23,6 +23,7 @@ _OWN_FILES = (
     "epochs.svg",
     "compare.png",
     "compare.svg",
+    "report.html",
 )
 
 

@@ -39,13 +39,17 @@ def heading(text):
 def describe(experiment, title, threads):
     """Print what will be trained on what: the resolved values."""
     click.secho(f"{experiment.dataset.name}, {title}", bold=True)
-    click.echo(f"data      {_data(experiment)}")
+    for name, words in conditions(experiment).items():
+        more = f", seed {experiment.settings.seed}, threads {threads}" if name == "training" else ""
+        click.echo(f"{'' if name == 'duplicates' else name:<9} {words}{more}")
+
+
+def conditions(experiment):
+    """Return what is trained on what, in words."""
+    told = {"data": _data(experiment)}
     if experiment.duplicates:
-        click.echo(f"          {_duplicates(experiment)}")
-    click.echo(f"network   {_network(experiment)}")
-    click.echo(
-        f"training  {_training(experiment.settings)}, seed {experiment.settings.seed}, threads {threads}"
-    )
+        told["duplicates"] = _duplicates(experiment)
+    return told | {"network": _network(experiment), "training": _training(experiment.settings)}
 
 
 def _data(experiment):
