@@ -119,14 +119,25 @@ def failure_line(failed):
 def metric_lines(final):
     """Return the headline metrics, the baseline beside accuracy."""
     kind = "macro averages" if final["positive"] is None else f"positive class {short(final['positive'])}"
-    return "\n".join((
+    lines = (
         f"accuracy           {number(final['accuracy'])}   (always the largest class: {number(final['majority_baseline'])})",
         f"balanced accuracy  {number(final['balanced_accuracy'])}",
         f"precision          {number(final['precision'])}   ({kind})",
         f"recall             {number(final['recall'])}",
         f"F1                 {number(final['f1'])}",
         f"MCC                {number(final['mcc'])}",
-    ))  # fmt: skip
+    )  # fmt: skip
+    return "\n".join((*lines, *_ranked_lines(final)))
+
+
+def _ranked_lines(final):
+    """Return the average precision of two classes, with what scores without information would get."""
+    if final.get("prevalence") is None:
+        return ()
+    coin = f"a coin: {number(final['prevalence'])}, the share of positive rows"
+    return (
+        f"average precision  {number(final['average_precision'])}   ({coin}; 1 is best, whatever the threshold)",
+    )
 
 
 _MOST_CLASSES, _WIDTH = 12, 108
