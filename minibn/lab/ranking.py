@@ -62,6 +62,6 @@ def precision_recall_chart(series, prevalence, title="precision and recall at ev
     """
     mark = (f"a coin: {prevalence:.2g}", prevalence)
     return Lines(
-        title, "recall: share of positive rows found", "precision: share right of those called positive",
+        title, "recall: positive rows found", "precision: right among those called positive",
         tuple(series), marks=(mark,),
     )  # fmt: skip
