@@ -134,9 +134,9 @@ def _ranked_lines(final):
     """Return the average precision of two classes, with what scores without information would get."""
     if final.get("prevalence") is None:
         return ()
-    coin = f"a coin: {number(final['prevalence'])}, the share of positive rows"
+    value, coin = number(final["average_precision"]), number(final["prevalence"])
     return (
-        f"average precision  {number(final['average_precision'])}   ({coin}; 1 is best, whatever the threshold)",
+        f"average precision  {value}   (over all thresholds; a coin: {coin}, the share of positive rows)",
     )
 
 

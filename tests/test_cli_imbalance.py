@@ -12,7 +12,6 @@ from click.testing import CliRunner
 from command import run
 from minibn_cli.commands import cli
 
-from minibn.errors import ArgumentError
 from minibn.metrics import average_precision, threshold_for
 from minibn.train import load_model
 from minibn.train.checkpoint import load_split
@@ -249,8 +248,3 @@ def test_wrong_usage_is_named(folder, trained, plain, arguments, said):
 def test_wrong_usage_exits_with_2(tmp_path):
     process = run("train", "--data", "iris", *GOAL, cwd=tmp_path, code=2)
     assert process.stderr.strip().splitlines()[-1].startswith("Error: threshold_for: only two classes")
-
-
-def test_the_search_needs_a_goal_that_can_be_read():
-    with pytest.raises(ArgumentError, match="goal of a threshold"):
-        threshold_for([0, 1], [0.1, 0.2], "accuracy=1")

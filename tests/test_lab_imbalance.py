@@ -9,8 +9,7 @@ from cases import needs_jit
 
 from minibn.lab.report import Report
 from minibn.lab.studies import Setup, find
-from minibn.lab.studies.imbalance import two_classes
-from minibn.metrics import average_precision
+from minibn.lab.studies.imbalance import NETWORK, two_classes
 from minibn.train import Settings, prepare
 
 MAMMOGRAPHY = os.environ.get("MINIBN_MAMMOGRAPHY")
@@ -76,8 +75,14 @@ def test_one_split_has_no_interval(rare):
     assert any("no interval" in statement for statement in report.statements)
 
 
-def test_a_curve_of_a_diverged_run_is_that_of_a_coin():
-    assert average_precision([0, 1, 0, 0], np.zeros(4)) == 0.25
+@needs_jit
+def test_a_diverged_network_knows_the_majority_at_best(rare, monkeypatch):
+    monkeypatch.setitem(NETWORK, "lr", 1e30)
+    report = answer(data=rare, seeds=(0, 1))
+    without = report.numbers["arms"]["without batch norm"]
+    assert without["recall"] == [[0.0] * 10] * 2
+    assert without["average_precision"] == [[report.numbers["prevalence"]] * 10] * 2
+    assert without["accuracy"] == [[1 - report.numbers["prevalence"]] * 10] * 2
 
 
 @needs_jit
