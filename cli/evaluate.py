@@ -3,6 +3,7 @@
 import click
 
 from .options import json_option, use_threads
+from .threshold import threshold_option
 
 
 @click.command()
@@ -10,8 +11,14 @@ from .options import json_option, use_threads
 @click.option("--data", metavar="NAME|PATH", help="Data to evaluate on.  [default: those of the run]")
 @click.option("--target", metavar="COLUMN", help="Target column.  [default: as in training]")
 @click.option("--all-rows", is_flag=True, help="Also the training rows, on the data of the run.")
+@threshold_option
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False),
+    help="Draw the precision-recall curve of two classes to this .png, .svg or .pdf file.",
+)
 @json_option
-def evaluate(checkpoint, data, target, all_rows, as_json):
+def evaluate(checkpoint, data, target, all_rows, threshold, plot, as_json):
     """Measure a trained model.
 
     CHECKPOINT is a run folder or its model.safetensors. On the data of the run only the stored validation rows
@@ -23,25 +30,50 @@ def evaluate(checkpoint, data, target, all_rows, as_json):
 
     from .progress import announce_compilation
     from .saved import open_saved
+    from .threshold import chosen_threshold
 
     announce_compilation()
     saved = open_saved(checkpoint, data, target, all_rows)
-    final = judge(saved.model, saved.x, saved.dataset.y[saved.rows], saved.labels, saved.positive)
+    used = chosen_threshold(saved, threshold)
+    y = saved.dataset.y[saved.rows]
+    final = judge(saved.model, saved.x, y, saved.labels, saved.positive, used and used["threshold"])
+    if plot:
+        _plot(saved, y, used, final, plot)
     if as_json:
         from .report import print_json
 
         rows = {"rows": len(saved.rows), "chosen": saved.chosen}
+        about = {"command": "evaluate", "checkpoint": checkpoint, "data": saved.dataset.name}
         print_json(
-            {
-                "command": "evaluate",
-                "checkpoint": checkpoint,
-                "data": saved.dataset.name,
-                **rows,
-                "final": final,
-            }
+            about | rows | {"final": final, "threshold": used, "files": {"plot": plot} if plot else {}}
         )
-        return
-    from .tables import counted, print_final
+    else:
+        _print(saved, used, final, plot)
+
+
+def _print(saved, used, final, plot):
+    from .tables import counted, print_files, print_final
+    from .threshold import OPTIMISTIC, threshold_line
 
     click.echo(f"{saved.dataset.name}: {saved.chosen}")
+    if used:
+        click.echo(threshold_line(saved, used))
+        if used["source"] == "stored" and saved.trained_with:
+            click.echo(OPTIMISTIC)
     print_final(final, counted(len(saved.rows), "row"))
+    if plot:
+        print_files({"plot": plot})
+
+
+def _plot(saved, y, used, final, path):
+    from pathlib import Path
+
+    from .ranking import plot_curves
+
+    if Path(path).suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise click.UsageError(f"--plot takes a .png, .svg or .pdf file, got {path}")
+    points = {f"threshold {used['threshold']:.3g}": (final["precision"], final["recall"])} if used else {}
+    title = f"{saved.dataset.name}, {len(y)} rows"
+    plot_curves(
+        {"this model": saved.model}, saved.x, y, saved.labels, saved.positive, [Path(path)], title, points
+    )

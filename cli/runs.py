@@ -12,6 +12,8 @@ import click
 from minibn.train.checkpoint import MODEL_FILE, TRAINING_FILE
 from minibn.train.files import write_atomically
 
+from .beside import BESIDE_FOLDERS
+
 MANIFEST, METRICS = "manifest.json", "metrics.json"
 ARM_FOLDERS = ("with-bn", "without-bn")
 _OWN_FILES = (
@@ -24,6 +26,8 @@ _OWN_FILES = (
     "compare.png",
     "compare.svg",
     "report.html",
+    "precision-recall.png",
+    "precision-recall.svg",
 )
 
 
@@ -70,7 +74,7 @@ def open_folder(out, overwrite, default_name):
         When the folder holds a run.
     """
     folder = Path(out) if out else _free(Path("runs") / f"{default_name}-{datetime.now():%Y%m%d-%H%M%S}")
-    parts = (folder, *(folder / arm for arm in ARM_FOLDERS))
+    parts = (folder, *(folder / arm for arm in (*ARM_FOLDERS, *BESIDE_FOLDERS)))
     held = [part / name for part in parts for name in _OWN_FILES if (part / name).exists()]
     if held and not overwrite:
         raise click.UsageError(f"{folder} holds a run; use --overwrite to replace it, or another --out")

@@ -24,6 +24,10 @@ class Saved:
         Rows of the dataset that are meant.
     chosen : str
         Which rows these are, in words.
+    threshold : dict or None
+        What a search on the validation rows found and stored.
+    trained_with : bool
+        Whether the rows are those of the run, on which the threshold was chosen.
     """
 
     model: Any
@@ -33,6 +37,8 @@ class Saved:
     positive: Any
     rows: Any
     chosen: str
+    threshold: dict | None
+    trained_with: bool
 
 
 def open_saved(checkpoint, data, target=None, all_rows=True, require_target=True):
@@ -74,7 +80,9 @@ def open_saved(checkpoint, data, target=None, all_rows=True, require_target=True
     dataset = dataset.drop_duplicates() if same and settings["drop_duplicates"] else dataset
     rows, chosen = _rows(checkpoint, dataset, about, same, all_rows)
     x = scaled(Scaler.from_dict(about["scaler"]), dataset, rows)
-    return Saved(model, dataset, x, about["labels"], about["positive"], rows, chosen)
+    return Saved(
+        model, dataset, x, about["labels"], about["positive"], rows, chosen, about.get("threshold"), same
+    )
 
 
 def _data(data, target, about, require_target):

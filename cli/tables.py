@@ -123,14 +123,25 @@ def failure_line(failed):
 def metric_lines(final):
     """Return the headline metrics, the baseline beside accuracy."""
     kind = "macro averages" if final["positive"] is None else f"positive class {short(final['positive'])}"
-    return "\n".join((
+    lines = (
         f"accuracy           {number(final['accuracy'])}   (always the largest class: {number(final['majority_baseline'])})",
         f"balanced accuracy  {number(final['balanced_accuracy'])}",
         f"precision          {number(final['precision'])}   ({kind})",
         f"recall             {number(final['recall'])}",
         f"F1                 {number(final['f1'])}",
         f"MCC                {number(final['mcc'])}",
-    ))  # fmt: skip
+    )  # fmt: skip
+    return "\n".join((*lines, *_ranked_lines(final)))
+
+
+def _ranked_lines(final):
+    """Return the average precision of two classes, with what scores without information would get."""
+    if final.get("prevalence") is None:
+        return ()
+    value, coin = number(final["average_precision"]), number(final["prevalence"])
+    return (
+        f"average precision  {value}   (over all thresholds; a coin: {coin}, the share of positive rows)",
+    )
 
 
 _MOST_CLASSES, _WIDTH = 12, 108

@@ -18,6 +18,17 @@ from .options import (
 @click.option("--bn/--no-bn", default=None, help="With or without batch norm.  [default: --bn]")
 @settings_options
 @click.option(
+    "--threshold-for",
+    metavar="GOAL",
+    help="recall=VALUE, precision=VALUE or f1: after training, search the threshold between two classes that "
+    "reaches it, on the validation rows; evaluate and predict use it.",
+)
+@click.option(
+    "--compare-class-weight",
+    is_flag=True,
+    help="Train also with --class-weight balanced (or without, where it is given), and show both.",
+)
+@click.option(
     "--resume",
     type=click.Path(file_okay=False),
     callback=folder_name,
@@ -25,7 +36,7 @@ from .options import (
 )
 @run_options
 @click.pass_context
-def train(context, resume, out, overwrite, as_json, threads, **options):
+def train(context, compare_class_weight, resume, out, overwrite, as_json, threads, **options):
     """Train a network and report every epoch.
 
     Writes checkpoints, metrics, plots and a manifest to a run folder.
@@ -38,7 +49,12 @@ def train(context, resume, out, overwrite, as_json, threads, **options):
         experiment, folder, done = _resumed(context, resume, options["epochs"])
     else:
         experiment, folder, done = _fresh(options, out, overwrite, threads)
-    report = _train(experiment, folder, done, threads, as_json)
+    beside = None
+    if compare_class_weight:
+        from .beside import Beside
+
+        beside = Beside(experiment, folder, threads)
+    report = _train(experiment, folder, done, threads, as_json, beside)
     if "failed" in report:
         raise click.ClickException(_failure(report["failed"], report["config"]["bn"]))
 
@@ -121,31 +137,28 @@ def _only_epochs(context):
             )
 
 
-def _train(experiment, folder, done, threads, as_json):
-    from .arm import checkpoint_files
+def _train(experiment, folder, done, threads, as_json, beside):
+    from .files import write_plots
     from .report import print_json, run_report
-    from .runs import MANIFEST, METRICS, write_json
+    from .runs import METRICS, write_json
+    from .threshold import search_and_store
 
-    text = "with batch norm" if experiment.settings.bn else "without batch norm"
     if not as_json:
-        from .tables import describe
-
-        describe(experiment, text, threads)
+        _describe(experiment, threads, beside)
     outcome = _interruptible(experiment, folder, done)
+    threshold = None
+    if experiment.settings.threshold_for and not outcome.failed:
+        threshold = search_and_store(experiment, outcome.model, folder)
+    if beside:
+        beside.train()
     if not as_json:
-        _print_outcome(experiment, outcome)
-    from . import documents
-    from .plots import plot_epochs
-
-    known = documents.belong_to(experiment.settings)
-    files = {
-        "folder": folder,
-        **checkpoint_files(folder),
-        "manifest": folder / MANIFEST,
-        "metrics": folder / METRICS,
-    }
-    files |= plot_epochs(outcome.records, folder, f"{experiment.dataset.name}, {text}", known)
+        _print_outcome(experiment, outcome, threshold)
+        if beside:
+            beside.print(outcome, threshold)
+    files = write_plots(experiment, outcome, threshold, folder, beside)
     report = run_report("train", experiment, outcome, files, threads)
+    report |= {"threshold": threshold} if threshold else {}
+    report |= {"beside": beside.report()} if beside else {}
     write_json(folder / METRICS, report)
     if as_json:
         print_json(report)
@@ -154,6 +167,17 @@ def _train(experiment, folder, done, threads, as_json):
 
         print_files(files)
     return report
+
+
+def _describe(experiment, threads, beside):
+    from .beside import hint
+    from .files import arm_name
+    from .tables import describe
+
+    describe(experiment, arm_name(experiment), threads)
+    line = None if beside else hint(experiment)
+    if line:
+        click.echo(f"note      {line}")
 
 
 def _interruptible(experiment, folder, done):
@@ -169,7 +193,7 @@ def _interruptible(experiment, folder, done):
         raise Interrupted(f"interrupted; to continue: {command}") from None
 
 
-def _print_outcome(experiment, outcome):
+def _print_outcome(experiment, outcome, threshold):
     from . import documents
     from .chart import loss_chart
     from .tables import counted, epoch_table, failure_line, heading, print_final
@@ -189,3 +213,7 @@ def _print_outcome(experiment, outcome):
         heading(failure_line(outcome.failed))
     else:
         print_final(outcome.final, counted(len(experiment.y_validation), "validation row"))
+    if threshold:
+        from .threshold import print_searched
+
+        print_searched(threshold, experiment.positive)

@@ -6,6 +6,7 @@ Everything here uses the public interface of training and returns data; nothing 
 from minibn.lab.compare import ARMS, WITH, WITHOUT, Pair, experiments, pairs
 from minibn.lab.comparison import Comparison
 from minibn.lab.comparison_report import comparison_report
+from minibn.lab.ranking import curve_series, precision_recall_chart, threshold_point
 from minibn.lab.report import HeatMap, Lines, Report, Series, Table
 from minibn.lab.run import Outcome, run
 from minibn.lab.statistics import (
@@ -36,14 +37,17 @@ __all__ = [
     "Table",
     "Tuning",
     "comparison_report",
+    "curve_series",
     "experiments",
     "holm",
     "mean_interval",
     "paired_difference",
     "pairs",
+    "precision_recall_chart",
     "ratio_interval",
     "run",
     "spread_ratio",
+    "threshold_point",
     "tune",
     "verdict",
 ]

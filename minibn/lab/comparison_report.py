@@ -149,11 +149,17 @@ def metric_table(comparison):
     one = len(comparison.pairs) == 1
     baseline = _mean([pair.outcomes[WITH].majority["accuracy"] for pair in comparison.pairs])
     rows = [("majority baseline", baseline, baseline, *(() if one else ("", "", "")))]
-    for name in METRICS:
+    for name in _metrics(comparison):
         means = (_metric(comparison, arm, name) for arm in ARMS)
         rows.append((name.replace("_", " "), *means, *(() if one else _difference_cells(comparison, name))))
     head = ("", *ARMS, *(() if one else ("points", "95 % interval", "better in")))
     return Table("validation part, in evaluation mode", head, tuple(rows))
+
+
+def _metrics(comparison):
+    """Return the metrics that every run has: only two classes have an average precision."""
+    ranked = [run.metrics.get("average_precision") for arm in ARMS for run in comparison.runs(arm)]
+    return METRICS if None in ranked else (*METRICS, "average_precision")
 
 
 def _metric(comparison, arm, name):

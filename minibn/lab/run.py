@@ -92,6 +92,10 @@ def _judged(experiment, model):
 
 
 def _majority(experiment):
+    """Return the metrics of always naming the largest class, which ranks no row before another."""
     y, labels = experiment.y_validation, experiment.dataset.labels
     always = np.full_like(y, np.bincount(y).argmax())
-    return summarize(confusion_matrix(y, always, len(labels)), labels=labels, positive=experiment.positive)
+    found = summarize(confusion_matrix(y, always, len(labels)), labels=labels, positive=experiment.positive)
+    positive = found["positive"]
+    share = None if positive is None else float(np.mean(y == list(labels).index(positive)))
+    return found | {"average_precision": share or None, "prevalence": share}

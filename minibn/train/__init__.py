@@ -2,9 +2,10 @@
 
 from minibn.train.checkpoint import Checkpoint, load_model, save_model
 from minibn.train.early_stopping import EarlyStopping
-from minibn.train.experiment import Experiment, build, judge, prepare, run_epochs, with_arm
+from minibn.train.experiment import Experiment, build, prepare, run_epochs, with_arm
 from minibn.train.fit import epochs, fit
 from minibn.train.history import EpochRecord, History
+from minibn.train.judge import judge, search_threshold
 from minibn.train.optimizers import SGD, Adam
 from minibn.train.settings import Settings
 from minibn.train.step import StepResult, step
@@ -27,6 +28,7 @@ __all__ = [
     "prepare",
     "run_epochs",
     "save_model",
+    "search_threshold",
     "step",
     "with_arm",
 ]

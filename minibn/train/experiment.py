@@ -8,11 +8,11 @@ import numpy as np
 from minibn.data import Dataset, Scaler, load, split
 from minibn.data.features import check_fits
 from minibn.data.stream import INIT, generator
-from minibn.errors import DataError
-from minibn.metrics import confusion_matrix, summarize
+from minibn.errors import ArgumentError, DataError
 from minibn.nn import mlp
 from minibn.train.checkpoint import Checkpoint, split_digest
 from minibn.train.fit import epochs
+from minibn.train.judge import checked_positive
 from minibn.train.memory import check_memory
 from minibn.train.optimizers import SGD, Adam
 from minibn.train.settings import Settings
@@ -118,9 +118,19 @@ def prepare(settings, original=None):
         settings, dataset, original.digest, original.duplicate_rows, train, held, scaler,
         scaled(scaler, original, kept[train]), scaled(scaler, original, kept[held]), y[train], y[held],
     )  # fmt: skip
-    _ = experiment.positive  # an unknown label is better named now than after training
+    _check_classes(experiment)
     check_memory(_sizes(experiment), max(len(train), len(held)), len(_optimizer(settings).slots))
     return experiment
+
+
+def _check_classes(experiment):
+    """Name an unknown label, or a threshold for more than two classes, now and not after training."""
+    _ = experiment.positive
+    labels, goal = experiment.dataset.labels, experiment.settings.threshold_for
+    if goal is not None and len(labels) != 2:
+        raise ArgumentError(
+            f"threshold_for: only two classes have a threshold between them, got {len(labels)} classes; leave it out"
+        )
 
 
 def scaled(scaler, dataset, rows):
@@ -233,19 +243,3 @@ def _optimizer(settings):
     if settings.optimizer == "adam":
         return Adam(settings.lr, weight_decay=settings.weight_decay)
     return SGD(settings.lr, settings.momentum, weight_decay=settings.weight_decay)
-
-
-def judge(model, x, y, labels, positive=None):
-    """Return the metrics of a model on some rows, in evaluation mode; see :func:`minibn.metrics.summarize`."""
-    matrix = confusion_matrix(y, model.predict(x), len(labels))
-    return summarize(matrix, labels=labels, positive=positive)
-
-
-def checked_positive(labels, text):
-    """Return the positive label named by the user, or the default of two classes; None for more.
-
-    Raises
-    ------
-    ArgumentError
-    """
-    return summarize(np.eye(len(labels), dtype=np.int64), labels=labels, positive=text)["positive"]

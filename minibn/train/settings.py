@@ -7,6 +7,7 @@ import numpy as np
 from minibn.data import EXAMPLES
 from minibn.errors import ArgumentError, CheckpointError, DtypeError
 from minibn.functional import checks
+from minibn.metrics import parse_goal
 from minibn.nn.activations import ACTIVATIONS
 
 _EXAMPLE_DEFAULTS = {"hidden": (10,), "epochs": 5, "lr": 0.01, "scale": "none"}
@@ -54,6 +55,9 @@ class Settings:
     val_fraction : float or None
         None where the data bring a validation part of their own.
     early_stopping : int or None
+    threshold_for : str or None
+        Goal of a threshold between two classes, searched on the validation part: ``"recall=0.8"``,
+        ``"precision=0.9"`` or ``"f1"``.
     seed : int
     """
 
@@ -79,6 +83,7 @@ class Settings:
     class_weight: str | None = None
     val_fraction: float | None = 0.2
     early_stopping: int | None = None
+    threshold_for: str | None = None
     seed: int = 0
 
     def resolved(self):
@@ -119,6 +124,8 @@ class Settings:
             )
         if self.early_stopping is not None:
             checks.whole("early_stopping", self.early_stopping, 1)
+        if self.threshold_for is not None:
+            parse_goal(self.threshold_for)
         if not 0 < self.val_fraction < 1:
             raise ArgumentError(
                 f"val_fraction must lie between 0 and 1, got {self.val_fraction}; 0.2 is usual"

@@ -4,6 +4,7 @@ Each module holds one study: a function from a :class:`Setup` to a :class:`minib
 question, its source and its cost.
 """
 
+from minibn.lab.studies import imbalance
 from minibn.lab.studies.study import STUDIES, Setup, Study, find
 
-__all__ = ["STUDIES", "Setup", "Study", "find"]
+__all__ = ["STUDIES", "Setup", "Study", "find", "imbalance"]
