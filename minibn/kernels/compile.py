@@ -15,6 +15,9 @@ from pathlib import Path
 
 import numba
 from numba.core import caching, config
+from numba.core.runtime import rtsys
+
+from minibn.kernels.inlining import Pipeline
 
 FLAGS = {
     # Division by zero gives inf or NaN, as in NumPy, and loops with a division still vectorise.
@@ -87,7 +90,11 @@ class _KernelCache(caching.FunctionCache):
 
     def load_overload(self, sig, target_context):
         try:
-            compiled = super().load_overload(sig, target_context)
+            # What machine code calls. Numba would also import everything that compiling needs, which takes longer
+            # than loading all kernels, and does so by itself when something is compiled.
+            rtsys.initialize(target_context)
+            with self._guard_against_spurious_io_errors():
+                compiled = self._load_overload(sig, target_context)
         except Exception:  # a damaged cache entry is no reason to fail: begin a new one
             compiled = None
             with contextlib.suppress(OSError):
@@ -134,7 +141,7 @@ def kernel(function):
     numba.core.registry.CPUDispatcher
         Callable from Python and from any ``@njit``; the function itself when ``NUMBA_DISABLE_JIT=1``.
     """
-    dispatcher = numba.njit(**FLAGS)(function)
+    dispatcher = numba.njit(pipeline_class=Pipeline, **FLAGS)(function)
     if not config.DISABLE_JIT:
         dispatcher._cache = _cache_for(function)
     return dispatcher
@@ -164,7 +171,7 @@ def threaded_kernel(function):
     Such kernels are functions of their own, never variants of a serial one: Numba's cache does not tell the two
     apart. Compiling one takes seconds, so each is compiled only when it is first called.
     """
-    dispatcher = numba.njit(parallel=True, **FLAGS)(function)
+    dispatcher = numba.njit(parallel=True, pipeline_class=Pipeline, **FLAGS)(function)
     if not config.DISABLE_JIT:
         dispatcher._cache = _cache_for(function)
     return dispatcher
