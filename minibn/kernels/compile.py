@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numba
 from numba.core import caching, config
+from numba.core.compiler import CompilerBase
 from numba.core.runtime import rtsys
-
-from minibn.kernels.inlining import Pipeline
 
 FLAGS = {
     # Division by zero gives inf or NaN, as in NumPy, and loops with a division still vectorise.
@@ -128,6 +127,16 @@ def _cache_for(function):
         return _Uncached(function.__name__)
 
 
+class _Compiler(CompilerBase):
+    """Numba's compiler, with parts inlined as :mod:`minibn.kernels.inlining` says."""
+
+    def define_pipelines(self):
+        """Return the passes; what they need is imported only where something is compiled, which is rare."""
+        from minibn.kernels.inlining import kernel_passes
+
+        return [kernel_passes(self.state)]
+
+
 def kernel(function):
     """Compile a kernel on first call, with minibn's flags and minibn's cache.
 
@@ -141,7 +150,7 @@ def kernel(function):
     numba.core.registry.CPUDispatcher
         Callable from Python and from any ``@njit``; the function itself when ``NUMBA_DISABLE_JIT=1``.
     """
-    dispatcher = numba.njit(pipeline_class=Pipeline, **FLAGS)(function)
+    dispatcher = numba.njit(pipeline_class=_Compiler, **FLAGS)(function)
     if not config.DISABLE_JIT:
         dispatcher._cache = _cache_for(function)
     return dispatcher
@@ -171,7 +180,7 @@ def threaded_kernel(function):
     Such kernels are functions of their own, never variants of a serial one: Numba's cache does not tell the two
     apart. Compiling one takes seconds, so each is compiled only when it is first called.
     """
-    dispatcher = numba.njit(parallel=True, pipeline_class=Pipeline, **FLAGS)(function)
+    dispatcher = numba.njit(parallel=True, pipeline_class=_Compiler, **FLAGS)(function)
     if not config.DISABLE_JIT:
         dispatcher._cache = _cache_for(function)
     return dispatcher

@@ -6,7 +6,7 @@ made anew for every call of a part, and so is nobody else's.
 """
 
 from numba.core import ir
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.inline_closurecall import InlineWorker
 from numba.core.untyped_passes import InlineInlinables
@@ -62,9 +62,6 @@ def _untyped_passes(state):
     return _with_parts(DefaultPassBuilder.define_untyped_pipeline(state))
 
 
-class Pipeline(CompilerBase):
-    """The passes that a kernel is compiled by."""
-
-    def define_pipelines(self):
-        """Return them."""
-        return [_with_parts(DefaultPassBuilder.define_nopython_pipeline(self.state))]
+def kernel_passes(state):
+    """Return the passes that a kernel is compiled by."""
+    return _with_parts(DefaultPassBuilder.define_nopython_pipeline(state))
