@@ -174,6 +174,17 @@ def kernel_part(function):
     return numba.njit(inline="always", **FLAGS)(function)
 
 
+def subroutine(function):
+    """Compile a function that only kernels call, without the code that a call from Python takes.
+
+    For what several kernels share and what is too large for a part: the time that LLVM takes grows faster than
+    the code of a function. It is not cached itself, since the kernels that are contain it.
+    """
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_Compiler, **FLAGS)(
+        function
+    )
+
+
 def threaded_kernel(function):
     """Compile a kernel whose ``prange`` loops run on several threads; otherwise as :func:`kernel`.
 

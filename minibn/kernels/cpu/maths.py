@@ -9,7 +9,7 @@ import numpy as np
 from numba import config, types
 from numba.extending import overload
 
-from minibn.kernels.compile import kernel_part
+from minibn.kernels.compile import FLAGS, kernel_part
 
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first short enough that a small integer times it is exact (Cody and Waite 1980).
@@ -88,14 +88,13 @@ def tanh(x):
 
 if not config.DISABLE_JIT:  # type: ignore[attr-defined]
 
-    @overload(decay, inline="always")
-    def _decay(x):
-        if x == types.float32:
-            return lambda x: _decay_32(x)
-        return lambda x: _decay_64(x)
+    # Functions for LLVM to inline: Numba takes longer over it.
+    _OPTIONS = FLAGS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-    @overload(tanh, inline="always")
+    @overload(decay, jit_options=_OPTIONS)
+    def _decay(x):
+        return (_decay_32 if x == types.float32 else _decay_64).py_func
+
+    @overload(tanh, jit_options=_OPTIONS)
     def _tanh(x):
-        if x == types.float32:
-            return lambda x: _tanh_32(x)
-        return lambda x: _tanh_64(x)
+        return (_tanh_32 if x == types.float32 else _tanh_64).py_func
