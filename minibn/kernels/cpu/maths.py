@@ -4,6 +4,7 @@ Both are right to about one unit in the last place, and NaN stays NaN. In plain 
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import config, types
@@ -87,9 +88,8 @@ def tanh(x):
 
 
 if not config.DISABLE_JIT:  # type: ignore[attr-defined]
-
     # Functions for LLVM to inline: Numba takes longer over it.
-    _OPTIONS = FLAGS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    _OPTIONS: Any = FLAGS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
     @overload(decay, jit_options=_OPTIONS)
     def _decay(x):

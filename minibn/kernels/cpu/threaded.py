@@ -16,7 +16,16 @@ from minibn.kernels.cpu.batch_norm import (
     normalize,
     tilt_tables,
 )
-from minibn.kernels.cpu.positions import CHANNELS, GROUP, LENGTH, ROWS, STREAMED, make_plan, plan_of, rows_of_part
+from minibn.kernels.cpu.positions import (
+    CHANNELS,
+    GROUP,
+    LENGTH,
+    ROWS,
+    STREAMED,
+    make_plan,
+    plan_of,
+    rows_of_part,
+)
 from minibn.kernels.cpu.scratch import scratch_like
 from minibn.kernels.cpu.statistics import block_moments, finish_statistics, merge_moments
 from minibn.kernels.cpu.sweeps import differentiate_rows
