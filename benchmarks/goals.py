@@ -105,6 +105,7 @@ _FUSED = "batch_norm_relu_forward"
 _TWICE = (_FORWARD, _BACKWARD, _FUSED)
 _MNIST = "MNIST's shape 784-100-100-100-10, sigmoid + batch norm, batch 60"
 _WIDE = "MNIST's shape 784-1024-1024-10, ReLU + batch norm, batch 256, 2 threads"
+PAIRS = "one after the other"
 _ALLOCATIONS = "`run_epoch` after the first step: "
 
 GOALS = (
@@ -123,6 +124,10 @@ GOALS = (
     Goal("training", "headline epoch, scikit-learn's without batch norm", "sklearn", 50.0, _one("headline", "sklearn")),
     Goal("training", _MNIST, "torch", 3.0, _one("mnist", "torch")),
     Goal("training", _WIDE, "torch", 1.0, _one("mnist-wide", "torch", threads=(2,))),
+    *(
+        Goal("training", f"two threads training two models at once, {name}", PAIRS, 1.8, _one(f"{network}, two models at once", PAIRS))
+        for name, network in (("headline", "headline"), ("MNIST's shape, one BLAS thread", "mnist"))
+    ),
     *(
         Goal("training", _ALLOCATIONS + name, "", 0, _one(name, ""), "less", unit)
         for name, unit in (

@@ -5,9 +5,10 @@ import re
 
 from benchmarks import report
 from benchmarks.against import TITLES
+from benchmarks.goals import PAIRS
 from benchmarks.suites import SUITES
 
-_TITLES = TITLES | {"copy": "a copy", "1 thread": "itself with 1 thread", "": ""}
+_TITLES = TITLES | {"copy": "a copy", "1 thread": "itself with 1 thread", PAIRS: PAIRS, "": ""}
 
 
 def load(folder):

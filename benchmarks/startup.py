@@ -31,9 +31,12 @@ def program():
 
 
 def environment(home):
-    """Return an environment in which every cache lies in one folder, and nothing of the user's is read."""
+    """Return an environment in which every cache lies in one folder, and nothing of the user's is read.
+
+    Python keeps its bytecode, as it does unless told otherwise, and as it is for every package that pip installed.
+    """
     keys = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
-    return {**os.environ, **dict.fromkeys(keys, str(home)), "NO_COLOR": "1"}
+    return {**os.environ, **dict.fromkeys(keys, str(home)), "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": ""}
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks import allocations, control, networks
+from benchmarks import allocations, control, networks, pairs
 from benchmarks.against import minibn_training, training_peers
 from benchmarks.measure import Effort, first_call, interleave, microseconds, ratio
 from benchmarks.progress import say
@@ -120,6 +120,10 @@ def run(settings):
         rows, series = measure(network, peers, settings.threads, effort)
         details += rows
         controls.append(series)
+        if settings.threads == 1:  # of BLAS; two Python threads
+            row, series = pairs.measure(network, effort)
+            details.append(row)
+            controls.append(series)
     found = {"details": details, "control": [control.summary(controls, settings.threads)]}
     if settings.threads > 1:
         return found

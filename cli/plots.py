@@ -4,14 +4,18 @@ from . import documents
 
 _COLORS = {"with batch norm": "#0b6e99", "without batch norm": "#c4501b"}
 _GREY = "#666666"
+# Fixed, since asking matplotlib for a layout draws every figure twice. Room for labels such as 0.00012 or 10^-3.
+_MARGINS = {"left": 0.08, "right": 0.99, "bottom": 0.125, "top": 0.92, "wspace": 0.19}
+# Compressed harder, the PNG would be a tenth smaller and take twice as long.
+_SAVING = {"svg": {"metadata": {"Date": None}}, "png": {"pil_kwargs": {"compress_level": 3}}}
 
 
 def _figure(title):
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(10, 4.2))
     figure.suptitle(title, fontsize=12)
-    axes = figure.subplots(1, 2)
+    axes = figure.subplots(1, 2, gridspec_kw=_MARGINS)
     for axis, label in zip(axes, ("loss (nats)", "accuracy"), strict=True):
         axis.set_xlabel("epoch")
         axis.set_ylabel(label)
@@ -33,8 +37,7 @@ def _save(figure, axes, folder, name):
     with matplotlib.rc_context({"svg.hashsalt": "minibn"}):
         for kind in ("png", "svg"):
             files[f"plot_{kind}"] = folder / f"{name}.{kind}"
-            metadata = {"Date": None} if kind == "svg" else None
-            figure.savefig(files[f"plot_{kind}"], dpi=150, metadata=metadata)
+            figure.savefig(files[f"plot_{kind}"], dpi=150, **_SAVING[kind])
     return files
 
 

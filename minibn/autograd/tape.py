@@ -66,6 +66,11 @@ def outlined():
         _outlining.reset(outlining)
 
 
+def outlining():
+    """Say whether operations are listed without being computed."""
+    return _outlining.get()
+
+
 def record(op, *inputs, **attributes):
     """Play one operation and put it on the tape.
 
@@ -84,7 +89,7 @@ def record(op, *inputs, **attributes):
     """
     from minibn.autograd.tensor import Tensor
 
-    rule = op.outline if op.outline and _outlining.get() else op.forward
+    rule = op.outline if op.outline and outlining() else op.forward
     data, saved = rule(*(tensor.data for tensor in inputs), **attributes)
     output, listing = Tensor(data), _listing.get()
     output.requires_grad = _recording.get() and any(tensor.requires_grad for tensor in inputs)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numba
 from numba.core import caching, config
+from numba.core.compiler import CompilerBase
+from numba.core.runtime import rtsys
 
 FLAGS = {
     # Division by zero gives inf or NaN, as in NumPy, and loops with a division still vectorise.
@@ -87,7 +89,11 @@ class _KernelCache(caching.FunctionCache):
 
     def load_overload(self, sig, target_context):
         try:
-            compiled = super().load_overload(sig, target_context)
+            # What machine code calls. Numba would also import everything that compiling needs, which takes longer
+            # than loading all kernels, and does so by itself when something is compiled.
+            rtsys.initialize(target_context)
+            with self._guard_against_spurious_io_errors():
+                compiled = self._load_overload(sig, target_context)
         except Exception:  # a damaged cache entry is no reason to fail: begin a new one
             compiled = None
             with contextlib.suppress(OSError):
@@ -121,6 +127,16 @@ def _cache_for(function):
         return _Uncached(function.__name__)
 
 
+class _Compiler(CompilerBase):
+    """Numba's compiler, with parts inlined as :mod:`minibn.kernels.inlining` says."""
+
+    def define_pipelines(self):
+        """Return the passes; what they need is imported only where something is compiled, which is rare."""
+        from minibn.kernels.inlining import kernel_passes
+
+        return [kernel_passes(self.state)]
+
+
 def kernel(function):
     """Compile a kernel on first call, with minibn's flags and minibn's cache.
 
@@ -134,7 +150,7 @@ def kernel(function):
     numba.core.registry.CPUDispatcher
         Callable from Python and from any ``@njit``; the function itself when ``NUMBA_DISABLE_JIT=1``.
     """
-    dispatcher = numba.njit(**FLAGS)(function)
+    dispatcher = numba.njit(pipeline_class=_Compiler, **FLAGS)(function)
     if not config.DISABLE_JIT:
         dispatcher._cache = _cache_for(function)
     return dispatcher
@@ -158,13 +174,24 @@ def kernel_part(function):
     return numba.njit(inline="always", **FLAGS)(function)
 
 
+def subroutine(function):
+    """Compile a function that only kernels call, without the code that a call from Python takes.
+
+    For what several kernels share and what is too large for a part: the time that LLVM takes grows faster than
+    the code of a function. It is not cached itself, since the kernels that are contain it.
+    """
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_Compiler, **FLAGS)(
+        function
+    )
+
+
 def threaded_kernel(function):
     """Compile a kernel whose ``prange`` loops run on several threads; otherwise as :func:`kernel`.
 
     Such kernels are functions of their own, never variants of a serial one: Numba's cache does not tell the two
     apart. Compiling one takes seconds, so each is compiled only when it is first called.
     """
-    dispatcher = numba.njit(parallel=True, **FLAGS)(function)
+    dispatcher = numba.njit(parallel=True, pipeline_class=_Compiler, **FLAGS)(function)
     if not config.DISABLE_JIT:
         dispatcher._cache = _cache_for(function)
     return dispatcher

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from minibn.autograd import Tensor, batch_norm, batch_norm_inference
+from minibn.autograd.tape import outlining
 from minibn.errors import ArgumentError, BatchSizeError
 from minibn.functional import checks, update_running_stats_inplace
 from minibn.nn.layer import Layer
@@ -77,7 +78,8 @@ class BatchNorm(Layer):
                 "use a larger batch, join it to another batch, or call with training=False"
             )
         y, mean, var = batch_norm(x, self.gamma, self.beta, self.eps)
-        self._track(mean, var, values)
+        if not outlining():
+            self._track(mean, var, values)
         return y
 
     def _track(self, mean, var, rows):

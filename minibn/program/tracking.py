@@ -2,8 +2,8 @@
 
 import math
 
-from minibn.kernels import update_running_stats_inplace
 from minibn.kernels.compile import kernel, kernel_part
+from minibn.kernels.cpu.statistics import move_running_stats
 
 
 @kernel_part
@@ -38,4 +38,4 @@ def track(running_mean, running_var, mean, var, momentum, unbiased, rows, counte
     counter[0] += 1
     weight = momentum if momentum >= 0 else 1.0 / counter[0]
     n = rows if unbiased else 0
-    update_running_stats_inplace(running_mean, running_var, mean, var, n, weight)
+    move_running_stats(running_mean, running_var, mean, var, n, weight)

@@ -14,7 +14,7 @@ pass begins with the block that the first one ended with, which is still in the 
 
 import numpy as np
 
-from minibn.kernels.compile import kernel, kernel_part
+from minibn.kernels.compile import kernel, kernel_part, subroutine
 from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, SPREAD, STREAMED, make_plan
 from minibn.kernels.cpu.scratch import rolled, scratch_like
 from minibn.kernels.cpu.statistics import batch_statistics
@@ -23,7 +23,7 @@ from minibn.kernels.cpu.tables import clear, expand, fold, invert_deviations
 from minibn.kernels.cpu.views import flat
 
 
-@kernel
+@subroutine
 def affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, shift):
     """Fill tables with factors such that (x - center) * scale + shift = y.
 
@@ -42,7 +42,7 @@ def affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, s
     expand(shift, plan, end - begin)
 
 
-@kernel
+@kernel_part
 def normalize(x, gamma, beta, mean, var, eps, y, relu, start, stop):
     """Write gamma * (x - mean) / sqrt(var + eps) + beta to rows start to stop, or its ReLU where ``relu`` is true."""
     plan = make_plan(x.shape[0], x.shape[1], x.size)

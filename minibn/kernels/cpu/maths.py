@@ -4,12 +4,13 @@ Both are right to about one unit in the last place, and NaN stays NaN. In plain 
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import config, types
 from numba.extending import overload
 
-from minibn.kernels.compile import kernel_part
+from minibn.kernels.compile import FLAGS, kernel_part
 
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first short enough that a small integer times it is exact (Cody and Waite 1980).
@@ -87,15 +88,13 @@ def tanh(x):
 
 
 if not config.DISABLE_JIT:  # type: ignore[attr-defined]
+    # Functions for LLVM to inline: Numba takes longer over it.
+    _OPTIONS: Any = FLAGS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-    @overload(decay, inline="always")
+    @overload(decay, jit_options=_OPTIONS)
     def _decay(x):
-        if x == types.float32:
-            return lambda x: _decay_32(x)
-        return lambda x: _decay_64(x)
+        return (_decay_32 if x == types.float32 else _decay_64).py_func
 
-    @overload(tanh, inline="always")
+    @overload(tanh, jit_options=_OPTIONS)
     def _tanh(x):
-        if x == types.float32:
-            return lambda x: _tanh_32(x)
-        return lambda x: _tanh_64(x)
+        return (_tanh_32 if x == types.float32 else _tanh_64).py_func

@@ -11,7 +11,7 @@ position in tables of at most :data:`TILE` entries, for one *group* of channels 
 Rows are taken in blocks. Group and block depend on the shape alone, never on the number of threads.
 """
 
-from minibn.kernels.compile import kernel, kernel_part
+from minibn.kernels.compile import kernel_part, subroutine
 from minibn.kernels.cpu.scratch import TILE
 
 BLOCK = 65536
@@ -24,8 +24,7 @@ CHANNELS, LENGTH, GROUP, SPREAD, COPIES, ROWS = range(6)
 """Entries of a plan: C, L, channels of a group, entries of a channel in a table, copies, rows of a block."""
 
 
-@kernel
-def make_plan(rows, channels, size):
+def plan_of(rows, channels, size):
     """Return the plan for an array of some rows, channels and elements; see the module's docstring."""
     positions = size // rows
     length = positions // channels
@@ -41,6 +40,10 @@ def make_plan(rows, channels, size):
     else:
         group = TILE // length
     return channels, length, group, spread, copies, min(max(BLOCK // (group * length), 8), 1024)
+
+
+make_plan = subroutine(plan_of)
+"""``make_plan(rows, channels, size)``: :func:`plan_of` for kernels."""
 
 
 @kernel_part

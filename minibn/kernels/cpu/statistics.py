@@ -95,6 +95,16 @@ def finish_statistics(x, mean, var):
         var[j] *= share
 
 
+@kernel_part
+def move_running_stats(running_mean, running_var, mean, var, n, momentum):
+    """Play :func:`update_running_stats_inplace` as a part of a kernel."""
+    correction = n / (n - 1) if n > 0 else 1.0
+    for j in range(running_mean.size):
+        rolled()
+        running_mean[j] += momentum * (mean[j] - running_mean[j])
+        running_var[j] += momentum * (var[j] * correction - running_var[j])
+
+
 @kernel
 def update_running_stats_inplace(running_mean, running_var, mean, var, n, momentum):
     """Move running statistics towards those of one batch: running = (1 - momentum) running + momentum new.
@@ -114,8 +124,4 @@ def update_running_stats_inplace(running_mean, running_var, mean, var, n, moment
     -----
     Ioffe and Szegedy 2015, algorithm 2, step 10, with a moving average for the expectation.
     """
-    correction = n / (n - 1) if n > 0 else 1.0
-    for j in range(running_mean.size):
-        rolled()
-        running_mean[j] += momentum * (mean[j] - running_mean[j])
-        running_var[j] += momentum * (var[j] * correction - running_var[j])
+    move_running_stats(running_mean, running_var, mean, var, n, momentum)

@@ -16,7 +16,16 @@ from minibn.kernels.cpu.batch_norm import (
     normalize,
     tilt_tables,
 )
-from minibn.kernels.cpu.positions import CHANNELS, GROUP, LENGTH, ROWS, STREAMED, make_plan, rows_of_part
+from minibn.kernels.cpu.positions import (
+    CHANNELS,
+    GROUP,
+    LENGTH,
+    ROWS,
+    STREAMED,
+    make_plan,
+    plan_of,
+    rows_of_part,
+)
 from minibn.kernels.cpu.scratch import scratch_like
 from minibn.kernels.cpu.statistics import block_moments, finish_statistics, merge_moments
 from minibn.kernels.cpu.sweeps import differentiate_rows
@@ -25,7 +34,7 @@ from minibn.kernels.cpu.tables import invert_deviations
 
 def partial_sums(x):
     """Return scratch memory for a call on an array of shape (N, C) or (N, C, L)."""
-    rows = make_plan(x.shape[0], x.shape[1], x.size)[ROWS]
+    rows = plan_of(x.shape[0], x.shape[1], x.size)[ROWS]
     return np.empty((-(-x.shape[0] // rows), 2, x.shape[1]))
 
 

@@ -1,0 +1,69 @@
+"""Two threads that train two models at once, against the same two trainings one after the other."""
+
+from threading import Thread
+
+import numpy as np
+
+from benchmarks import control
+from benchmarks.goals import PAIRS
+from benchmarks.measure import interleave, microseconds, ratio
+from benchmarks.progress import say
+from minibn.train import SGD, fit
+
+_ROWS = 32000  # rows of training in one timed call, so that starting a thread does not count
+
+
+def _training(network, x, y):
+    """Return a training of a model of its own, and its last mean loss."""
+    model, optimizer = network.model(), SGD(network.learning_rate)
+    epochs = max(1, _ROWS // network.rows)
+    start = model.state_dict()
+
+    def train():
+        model.load_state_dict(start)
+        history = fit(model, x, y, optimizer=optimizer, epochs=epochs, batch_size=network.batch)
+        return history[-1].train_loss
+
+    return train
+
+
+def at_once(calls):
+    """Call functions, each in a thread of its own, and return what they return; the first error is raised."""
+    results, errors = [None] * len(calls), []
+
+    def play(place):
+        try:
+            results[place] = calls[place]()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [Thread(target=play, args=(place,)) for place in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return results
+
+
+def measure(network, effort):
+    """Time both ways, interleaved; return a row and the control."""
+    data = network.data(network.rows)
+    pair = [_training(network, *(part.copy() for part in data)) for _ in range(2)]
+    np.testing.assert_array_equal(at_once(pair), [train() for train in pair])
+    subjects = {"pair": lambda: at_once(pair), PAIRS: lambda: [train() for train in pair]}
+    seconds = interleave(subjects | control.subjects(), effort)
+    row = {
+        "name": f"{network.name}, two models at once",
+        "shape": f"{network.rows} rows, {'-'.join(map(str, network.sizes))}, batch {network.batch}",
+        "threads": 2,
+        "against": PAIRS,
+        **ratio(seconds[PAIRS] / seconds["pair"]),
+        "better": "more",
+        "minibn_us": microseconds(seconds["pair"]),
+        "peer_us": microseconds(seconds[PAIRS]),
+        "rounds": len(seconds["pair"]),
+    }
+    say(row["name"], [row])
+    return row, control.ratios(seconds)
