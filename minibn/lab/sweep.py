@@ -1,0 +1,110 @@
+"""A sweep: the trainings of a grid, played anywhere, kept as they come."""
+
+import os
+import time
+from dataclasses import replace
+
+from minibn.lab.dispatch import played
+from minibn.lab.executors import in_process, local_processes
+from minibn.lab.run import run
+from minibn.lab.sweep_report import sweep_report
+from minibn.lab.trial_file import TrialFile
+from minibn.train import prepare
+
+_LOOK = 1.0  # seconds of trials in this process, before more are thought of
+_WORTH = 15.0  # seconds of work left from which starting processes pays
+
+
+def sweep(grid, path=None, *, jobs=1, place=None, progress=None, first=None):
+    """Train every cell of a grid with and without batch norm, and report where batch norm makes a difference.
+
+    The results are the same bits wherever they are made, as long as BLAS has one thread there.
+
+    Parameters
+    ----------
+    grid : Grid
+    path : path, optional
+        File of JSON lines to keep results in; a file of the same sweep is continued.
+    jobs : int or None
+        Processes: 1 for this one; None for this one, and as many others as there are cores once more than 15 s of
+        work are left. A script that asks for others needs ``if __name__ == "__main__":``.
+    place : context manager, optional
+        In place of ``jobs``: gives an executor and how many calls it runs at once, as
+        :func:`minibn.lab.executors.dask_cluster` does.
+    progress : callable, optional
+        Called with the number of trials done and of all.
+    first : Experiment, optional
+        What :func:`look` returned for this grid, to spare reading the data again.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    MinibnError
+        A subclass for unusable settings or data, a file of another sweep, or a process that died.
+    """
+    first = first or look(grid)
+    file = None if path is None else TrialFile(path, grid, first.digest)
+    results = {} if file is None else file.results
+    for done in _played(grid, results, first, jobs, place):
+        if file is None:
+            results.update({trial.key: result for trial, result in done})
+        else:
+            file.append(done)
+        if progress:
+            progress(len(results), len(grid.trials))
+    if file is not None:
+        file.finish()
+    return sweep_report(grid, results, first)
+
+
+def look(grid):
+    """Return the experiment of the first seed with the largest network of a grid.
+
+    Raises
+    ------
+    MinibnError
+        A subclass that says what is wrong with the data, or that the network is too large for this machine.
+    """
+    largest = max(grid.trials, key=lambda trial: sum(trial.settings.hidden))
+    return prepare(replace(largest.settings, seed=grid.seeds[0]))
+
+
+def _played(grid, results, first, jobs, place):
+    """Play what is not among the results, and yield it chunk by chunk."""
+    digest = None if grid.settings.data == "example" else first.digest  # each seed has an example of its own
+    todo = [trial for trial in grid.trials if trial.key not in results]
+    if todo and place is None and jobs is None:
+        began, before = time.perf_counter(), len(todo)
+        for chunk in played(todo, *_here(), digest=digest):
+            yield chunk
+            if time.perf_counter() - began > _LOOK:
+                break
+        todo = [trial for trial in todo if trial.key not in results]
+        jobs = _fitting(len(todo), (time.perf_counter() - began) / (before - len(todo)))
+    if todo:
+        if place is not None or jobs > 1:
+            _compile(first, todo)
+        with place or (in_process() if jobs == 1 else local_processes(jobs)) as (executor, workers):
+            yield from played(todo, executor, workers, digest)
+
+
+def _here():
+    with in_process() as found:
+        return found
+
+
+def _fitting(trials, seconds):
+    """Return the number of processes for some trials that take so many seconds each."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, trials) if trials * seconds > _WORTH else 1
+
+
+def _compile(experiment, trials):
+    """Train an epoch of each kind here, so that workers find machine code in the cache instead of all making it."""
+    kinds = {(trial.bn, trial.settings.activation): trial.settings for trial in trials}
+    for settings in kinds.values():
+        one = replace(settings, epochs=1, val_fraction=experiment.settings.val_fraction)
+        run(replace(experiment, settings=one))
