@@ -1,5 +1,7 @@
 """``minibn sweep``."""
 
+from contextlib import nullcontext
+
 import click
 
 from .axes import Values
@@ -69,12 +71,13 @@ def sweep(context, seeds, seed, jobs, dask, mpi, resume, out, overwrite, as_json
 
     announce_compilation()
     grid = _stored(context, resume) if resume else _grid(options, range(seed, seed + seeds))
-    place = _place(jobs, dask, mpi)
     from minibn.lab.sweep import look
 
     first = look(grid)
-    folder = _folder(resume or out, overwrite, f"{first.dataset.name}-sweep-{grid.seeds[0]}")
-    report = _interruptible(grid, folder, first, jobs, place)
+    with _place(jobs, dask, mpi) as (executor, workers):
+        folder = _folder(resume or out, overwrite, f"{first.dataset.name}-sweep-{grid.seeds[0]}")
+        where = {"jobs": jobs, "executor": executor, "workers": workers}
+        report = _interruptible(grid, folder, first, where)
     finish("sweep", report, folder, as_json, config=grid.to_dict(), files={"trials": folder / TRIALS})
 
 
@@ -121,11 +124,11 @@ def _stored(context, folder):
 
 
 def _place(jobs, dask, mpi):
-    """Return where to run as a context manager, None for processes of this machine."""
+    """Return a context manager that gives an executor, or None for processes of this machine, and its workers."""
     if (jobs is not None) + (dask is not None) + mpi > 1:
         raise click.UsageError("--jobs, --dask and --mpi exclude each other; give one")
     if dask is None and not mpi:
-        return None
+        return nullcontext((None, 1))
     from minibn.lab.executors import dask_cluster, mpi_pool
 
     return mpi_pool() if mpi else dask_cluster(dask)
@@ -142,7 +145,7 @@ def _folder(out, overwrite, default_name):
     return open_folder(out, overwrite, default_name)
 
 
-def _interruptible(grid, folder, first, jobs, place):
+def _interruptible(grid, folder, first, where):
     import shlex
 
     from minibn.errors import WorkerError
@@ -154,7 +157,7 @@ def _interruptible(grid, folder, first, jobs, place):
     command = shlex.join(["minibn", "sweep", "--resume", str(folder)])
     try:
         progress = counter("sweep", "trainings")
-        return run_sweep(grid, folder / TRIALS, jobs=jobs, place=place, progress=progress, first=first)
+        return run_sweep(grid, folder / TRIALS, progress=progress, first=first, **where)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; to continue: {command}") from None
     except WorkerError as error:

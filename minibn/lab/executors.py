@@ -4,6 +4,7 @@ Each is an ordinary :class:`concurrent.futures.Executor` with the number of call
 """
 
 import os
+import re
 import signal
 import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -27,12 +28,6 @@ class InProcess(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
-
-
-@contextmanager
-def in_process():
-    """Give ``(executor, 1)`` for this process."""
-    yield InProcess(), 1
 
 
 @contextmanager
@@ -110,6 +105,10 @@ def dask_cluster(address):
         When no scheduler answers, or it has no workers.
     """
     distributed = require_extra("distributed", "dask")
+    if not re.fullmatch(r"(\w+://)?[^\s/]+:\d+", address):
+        raise ArgumentError(
+            f"dask: expected an address such as tcp://host:8786, got {address!r}; give that of the scheduler"
+        )
     try:
         client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

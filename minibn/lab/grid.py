@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 from minibn.errors import ArgumentError
+from minibn.functional import checks
 from minibn.train import Settings
 
 AXES = {
@@ -55,7 +56,7 @@ class Grid:
     Attributes
     ----------
     settings : Settings
-        What all trainings share; not resolved.
+        What all trainings share; not resolved. The path of a data file is made absolute.
     axes : dict of str to tuple
         Values of the settings that vary; names as in :data:`AXES`. A value of ``"hidden"`` is the width of a layer.
     seeds : tuple of int
@@ -67,6 +68,9 @@ class Grid:
     seeds: tuple
 
     def __post_init__(self):
+        path = Path(self.settings.data)
+        if path.suffix:  # workers and later runs may start elsewhere
+            object.__setattr__(self, "settings", replace(self.settings, data=str(path.resolve())))
         _check(self)
 
     @cached_property
@@ -92,10 +96,8 @@ class Grid:
 
     def to_dict(self):
         """Return the grid, JSON-able, with the absolute path of a data file."""
-        path = Path(self.settings.data)
-        data = str(path.resolve()) if path.suffix else self.settings.data
         return {
-            "settings": self.settings.to_dict() | {"data": data},
+            "settings": self.settings.to_dict(),
             "axes": {name: list(values) for name, values in self.axes.items()},
             "seeds": list(self.seeds),
         }
@@ -139,6 +141,8 @@ def _check(grid):
         raise ArgumentError("axes: hidden varies the width of equal layers; leave hidden out of the settings")
     if not len(grid.seeds) or len(set(grid.seeds)) < len(grid.seeds):
         raise ArgumentError(f"seeds must differ, at least one, got {list(grid.seeds)}; pass e.g. range(10)")
+    for seed in grid.seeds:
+        checks.whole("seed", seed, 0)
     count = 1
     for values in grid.axes.values():
         count *= len(values)

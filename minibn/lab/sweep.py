@@ -2,10 +2,11 @@
 
 import os
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 from minibn.lab.dispatch import played
-from minibn.lab.executors import in_process, local_processes
+from minibn.lab.executors import InProcess, local_processes
 from minibn.lab.run import run
 from minibn.lab.sweep_report import sweep_report
 from minibn.lab.trial_file import TrialFile
@@ -15,7 +16,7 @@ _LOOK = 1.0  # seconds of trials in this process, before more are thought of
 _WORTH = 15.0  # seconds of work left from which starting processes pays
 
 
-def sweep(grid, path=None, *, jobs=1, place=None, progress=None, first=None):
+def sweep(grid, path=None, *, jobs=1, executor=None, workers=1, progress=None, first=None):
     """Train every cell of a grid with and without batch norm, and report where batch norm makes a difference.
 
     The results are the same bits wherever they are made, as long as BLAS has one thread there.
@@ -28,9 +29,10 @@ def sweep(grid, path=None, *, jobs=1, place=None, progress=None, first=None):
     jobs : int or None
         Processes: 1 for this one; None for this one, and as many others as there are cores once more than 15 s of
         work are left. A script that asks for others needs ``if __name__ == "__main__":``.
-    place : context manager, optional
-        In place of ``jobs``: gives an executor and how many calls it runs at once, as
-        :func:`minibn.lab.executors.dask_cluster` does.
+    executor : concurrent.futures.Executor, optional
+        To run on, in place of ``jobs``; :mod:`minibn.lab.executors` gives those of dask and MPI.
+    workers : int
+        Calls that this executor runs at once.
     progress : callable, optional
         Called with the number of trials done and of all.
     first : Experiment, optional
@@ -48,7 +50,7 @@ def sweep(grid, path=None, *, jobs=1, place=None, progress=None, first=None):
     first = first or look(grid)
     file = None if path is None else TrialFile(path, grid, first.digest)
     results = {} if file is None else file.results
-    for done in _played(grid, results, first, jobs, place):
+    for done in _played(grid, results, first, jobs, executor, workers):
         if file is None:
             results.update({trial.key: result for trial, result in done})
         else:
@@ -72,28 +74,25 @@ def look(grid):
     return prepare(replace(largest.settings, seed=grid.seeds[0]))
 
 
-def _played(grid, results, first, jobs, place):
+def _played(grid, results, first, jobs, executor, workers):
     """Play what is not among the results, and yield it chunk by chunk."""
     digest = None if grid.settings.data == "example" else first.digest  # each seed has an example of its own
     todo = [trial for trial in grid.trials if trial.key not in results]
-    if todo and place is None and jobs is None:
+    if todo and executor is None and jobs is None:
         began, before = time.perf_counter(), len(todo)
-        for chunk in played(todo, *_here(), digest=digest):
+        for chunk in played(todo, InProcess(), 1, digest):
             yield chunk
             if time.perf_counter() - began > _LOOK:
                 break
         todo = [trial for trial in todo if trial.key not in results]
         jobs = _fitting(len(todo), (time.perf_counter() - began) / (before - len(todo)))
-    if todo:
-        if place is not None or jobs > 1:
-            _compile(first, todo)
-        with place or (in_process() if jobs == 1 else local_processes(jobs)) as (executor, workers):
-            yield from played(todo, executor, workers, digest)
-
-
-def _here():
-    with in_process() as found:
-        return found
+    if todo and executor is None and jobs == 1:
+        yield from played(todo, InProcess(), 1, digest)
+    elif todo:
+        _compile(first, todo)
+        place = local_processes(jobs) if executor is None else nullcontext((executor, workers))
+        with place as (there, at_once):
+            yield from played(todo, there, at_once, digest)
 
 
 def _fitting(trials, seconds):

@@ -53,7 +53,7 @@ def _heat_map(grid, cells, x, y, others):
     ]
     where = ", ".join(f"{AXES[name]} {shown(value)}" for name, value in others.items())
     return HeatMap(
-        title=f"difference of validation accuracy{f', {where}' if where else ''}; grey: not significant",
+        title=f"{where or 'difference of validation accuracy'}; grey: not significant",
         x_label=AXES[x],
         y_label=AXES[y] if y else "",
         unit=UNIT,

@@ -69,7 +69,7 @@ def _differences(grid, cells):
         return
     counts = {word: sum(cell.verdict == word for cell in cells) for word in (HELPS, HURTS, NO_DIFFERENCE)}
     yield (
-        f"Of {len(cells)} cells batch norm helps in {counts[HELPS]}, hurts in {counts[HURTS]}, makes no difference (less "
+        f"Of {len(cells)} {'cell' if len(cells) == 1 else 'cells'} batch norm helps in {counts[HELPS]}, hurts in {counts[HURTS]}, makes no difference (less "
         f"than a point) in {counts[NO_DIFFERENCE]}; {len(cells) - sum(counts.values())} cannot tell. Significance is at "
         "5 % over all cells together."
     )

@@ -10,6 +10,7 @@ from minibn.lab.grid import Grid
 from minibn.train.files import write_atomically
 
 KIND = "minibn sweep"
+_NEEDED = {"accuracy", "baseline", "diverged"}
 
 
 def head_of(grid, digest):
@@ -130,8 +131,8 @@ def _parsed(line):
 def _key(entry):
     try:
         found = entry["cell"], entry["bn"], entry["seed"]
-        return found if isinstance(entry["result"], dict) else None
-    except (TypeError, KeyError):
+        return found if entry["result"].keys() >= _NEEDED else None
+    except (TypeError, KeyError, AttributeError):
         return None
 
 
@@ -150,28 +151,23 @@ def _check_head(path, found, wanted):
     wanted = json.loads(_line(wanted))  # tuples become lists, as in the file
     if found == wanted:
         return
-    rest = {name: found.get(name) for name in wanted if name != "data_sha256"}
-    if all(rest[name] == wanted[name] for name in rest):
+    difference = _difference(found, wanted)
+    if difference is None:
         data = wanted["settings"]["data"]
         raise DataError(f"{data} is not the data that {path.parent} was begun on; restore it, or sweep anew")
     raise ArgumentError(
-        f"{path.parent} holds another sweep ({_difference(rest, wanted)}); use another folder, or replace it"
+        f"{path.parent} holds another sweep ({difference}); use another folder, or overwrite this one"
     )
 
 
 def _difference(found, wanted):
-    """Return the first thing in which two heads differ, in words."""
-    for name in rest_of(wanted):
-        ours, theirs = wanted[name], found[name]
-        if ours == theirs:
-            continue
-        if isinstance(ours, dict) and isinstance(theirs, dict):
-            key = next(key for key in (*ours, *theirs) if ours.get(key) != theirs.get(key))
-            return f"{key} was {theirs.get(key)}, is {ours.get(key)}"
-        return f"{name} was {theirs}, is {ours}"
-    return "its head differs"
+    """Return the first thing but the data in which two heads differ, in words; None where there is none."""
+    theirs, ours = _flat(found), _flat(wanted)
+    name = next((name for name in theirs | ours if theirs.get(name) != ours.get(name)), None)
+    return None if name is None else f"{name} was {theirs.get(name)}, is {ours.get(name)}"
 
 
-def rest_of(head):
-    """Return the names in a head that say what is swept."""
-    return [name for name in head if name not in ("kind", "data_sha256")]
+def _flat(head):
+    axes = {f"values of {name}": values for name, values in (head.get("axes") or {}).items()}
+    more = {"version of minibn": head.get("minibn"), "seeds": head.get("seeds")}
+    return more | (head.get("settings") or {}) | axes
