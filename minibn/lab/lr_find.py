@@ -1,5 +1,6 @@
 """The learning-rate range test: one short training while the rate rises, with and without batch norm."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -93,7 +94,9 @@ def range_test(experiment, rates):
         build(experiment), experiment.x_train, experiment.y_train, optimizer=optimizer_of(experiment),
         batch_size=min(s.batch_size, len(experiment.y_train)), seed=s.seed, loss=SoftmaxCrossEntropy(weights),
     )  # fmt: skip
-    found = np.array(trainer.advance(len(rates), rates))
+    with warnings.catch_warnings():  # the rate is to rise until training breaks
+        warnings.filterwarnings("ignore", "BatchNorm met a batch", RuntimeWarning)
+        found = np.array(trainer.advance(len(rates), rates))
     losses = np.full(len(rates), np.inf)
     losses[: len(found)] = np.where(np.isfinite(found), found, np.inf)
     return losses

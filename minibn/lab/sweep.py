@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from minibn.lab.dispatch import played
 from minibn.lab.executors import InProcess, local_processes
-from minibn.lab.run import run
 from minibn.lab.sweep_report import sweep_report
+from minibn.lab.trial import play
 from minibn.lab.trial_file import TrialFile
 from minibn.train import prepare
 
@@ -89,7 +89,7 @@ def _played(grid, results, first, jobs, executor, workers):
     if todo and executor is None and jobs == 1:
         yield from played(todo, InProcess(), 1, digest)
     elif todo:
-        _compile(first, todo)
+        _compile(todo)
         place = local_processes(jobs) if executor is None else nullcontext((executor, workers))
         with place as (there, at_once):
             yield from played(todo, there, at_once, digest)
@@ -101,9 +101,7 @@ def _fitting(trials, seconds):
     return min(cores, trials) if trials * seconds > _WORTH else 1
 
 
-def _compile(experiment, trials):
+def _compile(trials):
     """Train an epoch of each kind here, so that workers find machine code in the cache instead of all making it."""
     kinds = {(trial.bn, trial.settings.activation): trial.settings for trial in trials}
-    for settings in kinds.values():
-        one = replace(settings, epochs=1, val_fraction=experiment.settings.val_fraction)
-        run(replace(experiment, settings=one))
+    play([replace(settings, epochs=1) for settings in kinds.values()])
