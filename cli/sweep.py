@@ -24,7 +24,8 @@ _WITH_RESUME = {"resume", "jobs", "dask", "mpi", "as_json"}
 
 
 @click.command()
-@settings_options_but("seed", *_KINDS)
+@settings_options_but("epochs", "seed", *_KINDS)
+@click.option("--epochs", type=int, default=10, show_default=True)
 @click.option(
     "--lr", type=Values(float), help="Learning rates.  [default: 0.003 to 10 if nothing else is varied]"
 )
@@ -101,7 +102,7 @@ def _grid(options, seeds):
         fixed["hidden"] = tuple(values[0] for values in layers)
     if not axes:
         axes["lr"] = (fixed.pop("lr"),) if "lr" in fixed else _rates(given)
-    settings = Settings(**{"epochs": 10} | given | fixed)
+    settings = Settings(**given | fixed)
     return Grid(settings, {name: axes[name] for name in _KINDS if name in axes}, tuple(seeds))
 
 

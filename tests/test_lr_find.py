@@ -110,6 +110,14 @@ def test_the_example_gets_sane_rates():
 
 
 @needs_jit
+@pytest.mark.parametrize("steps", [50, 100, 1000])
+def test_the_noise_of_batches_is_no_climb(steps):
+    numbers = lr_find(Settings(), steps=steps).numbers
+    assert 2 < numbers["with_bn"]["largest"] < 20
+    assert 0.5 < numbers["without_bn"]["largest"] < 5
+
+
+@needs_jit
 def test_one_arm_alone_is_the_same_arm():
     both, alone = lr_find(Settings(), seeds=(3,)), lr_find(Settings(), arms=(False,), seeds=(3,))
     assert alone.numbers == {"without_bn": both.numbers["without_bn"]}

@@ -129,7 +129,7 @@ def _figure(rate):
 
 def _sentence(curve):
     if curve.steepest is None:
-        return f"{curve.arm.capitalize()} the loss never falls by a tenth: no rate is suggested."
+        return f"{curve.arm.capitalize()} the loss never falls by a fifth: no rate is suggested."
     ending = (
         f"does not climb again up to {_figure(curve.rates[-1])}, the largest tried"
         if curve.largest is None
