@@ -3,7 +3,7 @@
 import click
 
 
-def finish(command, report, folder, as_json, **more):
+def finish(command, report, folder, as_json, with_page, **more):
     """Draw, store and print a Report.
 
     Parameters
@@ -14,6 +14,8 @@ def finish(command, report, folder, as_json, **more):
     folder : Path
     as_json : bool
         Print the stored object instead of tables.
+    with_page : bool
+        Write the report as a page of HTML too.
     **more
         Further entries of that object; ``files`` are joined by those written here.
     """
@@ -25,6 +27,10 @@ def finish(command, report, folder, as_json, **more):
 
     files = {"folder": folder, **more.pop("files", {}), "metrics": folder / METRICS}
     files |= draw(report.charts, folder, command, report.title)
+    if with_page:
+        from .page import write_page
+
+        files["page"] = write_page(report, folder)
     stored = finite(report_object(command, report) | more)
     stored["files"] = {role: str(path) for role, path in files.items()}
     write_json(folder / METRICS, stored)

@@ -3,7 +3,13 @@
 import click
 
 from .lab_report import finish, seeds_options
-from .options import folder_options, refuse_batch_norm_options, settings_options_but, use_threads
+from .options import (
+    folder_options,
+    refuse_batch_norm_options,
+    report_option,
+    settings_options_but,
+    use_threads,
+)
 
 _UNUSED = ("lr", "epochs", "early_stopping", "seed")
 
@@ -15,8 +21,9 @@ _UNUSED = ("lr", "epochs", "early_stopping", "seed")
 @click.option("--high", type=float, default=100.0, show_default=True, help="Rate of the last step.")
 @click.option("--steps", type=int, default=300, show_default=True, help="Steps, at least 20.")
 @seeds_options(5)
+@report_option
 @folder_options("runs/<data>-lr-find-<seed>-<time>")
-def lr_find(bn, low, high, steps, seeds, seed, out, overwrite, as_json, **options):
+def lr_find(bn, low, high, steps, seeds, seed, out, overwrite, as_json, with_page, **options):
     """Find learning rates to start from, with and without batch norm.
 
     The rate rises geometrically, step by step, while a network trains. Suggested are the rate at which the loss
@@ -39,4 +46,4 @@ def lr_find(bn, low, high, steps, seeds, seed, out, overwrite, as_json, **option
     report = find(Settings(**given), arms=arms, seeds=seeds, low=low, high=high, steps=steps)
     name = Path(options["data"] or "example").stem
     folder = open_folder(out, overwrite, f"{name}-lr-find-{seed}")
-    finish("lr-find", report, folder, as_json)
+    finish("lr-find", report, folder, as_json, with_page)

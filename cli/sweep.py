@@ -6,7 +6,7 @@ import click
 
 from .axes import Values
 from .lab_report import finish, seeds_options
-from .options import folder_name, folder_options, settings_options_but, use_threads
+from .options import folder_name, folder_options, report_option, settings_options_but, use_threads
 
 TRIALS = "trials.jsonl"
 _KINDS = {
@@ -20,7 +20,7 @@ _KINDS = {
 }
 _RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _ADAM_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-_WITH_RESUME = {"resume", "jobs", "dask", "mpi", "as_json"}
+_WITH_RESUME = {"resume", "jobs", "dask", "mpi", "as_json", "with_page"}
 
 
 @click.command()
@@ -58,9 +58,10 @@ _WITH_RESUME = {"resume", "jobs", "dask", "mpi", "as_json"}
     callback=folder_name,
     help="Continue the sweep in this folder, with its stored options.",
 )
+@report_option
 @folder_options("runs/<data>-sweep-<seed>-<time>")
 @click.pass_context
-def sweep(context, seeds, seed, jobs, dask, mpi, resume, out, overwrite, as_json, **options):
+def sweep(context, seeds, seed, jobs, dask, mpi, resume, out, overwrite, as_json, with_page, **options):
     """Train over a grid of settings, with and without batch norm, and say where it makes a difference.
 
     A LIST is separated by commas, and 0.01..1:5 in it stands for 5 values at equal ratios. What has several values
@@ -79,7 +80,9 @@ def sweep(context, seeds, seed, jobs, dask, mpi, resume, out, overwrite, as_json
         folder = _folder(resume or out, overwrite, f"{first.dataset.name}-sweep-{grid.seeds[0]}")
         where = {"jobs": jobs, "executor": executor, "workers": workers}
         report = _interruptible(grid, folder, first, where)
-    finish("sweep", report, folder, as_json, config=grid.to_dict(), files={"trials": folder / TRIALS})
+    finish(
+        "sweep", report, folder, as_json, with_page, config=grid.to_dict(), files={"trials": folder / TRIALS}
+    )
 
 
 def _grid(options, seeds):

@@ -4,7 +4,6 @@ import click
 import numpy as np
 import pytest
 from command import run, run_json
-
 from minibn_cli.axes import Values
 
 LISTS = [

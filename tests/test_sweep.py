@@ -134,6 +134,17 @@ def test_an_error_inside_a_trial_is_that_error(grid):
         list(played(grid.trials, InProcess(), digest="another"))
 
 
+def test_a_file_that_changes_between_sweeps_is_read_again(tmp_path):
+    path, reports = tmp_path / "d.npz", []
+    y = np.arange(40) % 2
+    for shift in (0.0, 50.0):
+        np.savez(path, x=np.random.default_rng(0).standard_normal((40, 2)) + shift * y[:, None], y=y)
+        grid = Grid(Settings(data=str(path), hidden=(3,), epochs=1, batch_size=8), {"lr": (0.1,)}, (0, 1))
+        reports.append(sweep(grid))
+    first, second = (report.numbers["cells"][0]["without_bn"]["mean"] for report in reports)
+    assert second > first
+
+
 @pytest.mark.parametrize("torn", [b'{"cell": 0, "val', b"\xff", b"{}"])
 @pytest.mark.parametrize("kept", [0, 1, 17, 36])
 def test_a_torn_last_line_is_done_again(grid, finished, tmp_path, kept, torn):

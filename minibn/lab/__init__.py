@@ -21,8 +21,8 @@ from minibn.lab.statistics import (
     verdict,
 )
 from minibn.lab.steps import StepTrainer
-from minibn.lab.tuning import Tuning, tune
 from minibn.lab.sweep import sweep
+from minibn.lab.tuning import Tuning, tune
 
 __all__ = [
     "ARMS",

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
+from minibn.lab.compare import WITH, WITHOUT
 from minibn.lab.statistics import (
     CANNOT_TELL,
     HELPS,
@@ -12,8 +13,6 @@ from minibn.lab.statistics import (
     paired_difference,
     verdict,
 )
-
-WITH, WITHOUT = "with batch norm", "without batch norm"
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,18 @@
 """The learning-rate range test: one short training while the rate rises, with and without batch norm."""
 
 import warnings
-from dataclasses import replace
 
 import numpy as np
 
 from minibn.data import class_weights
 from minibn.errors import ArgumentError
 from minibn.functional import checks
-from minibn.lab.cells import WITH, WITHOUT
+from minibn.lab.compare import WITH, WITHOUT, experiments
 from minibn.lab.rate_curve import rate_curve
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.steps import StepTrainer
 from minibn.nn import SoftmaxCrossEntropy
-from minibn.train import build, prepare, with_arm
+from minibn.train import build, with_arm
 from minibn.train.experiment import optimizer_of
 
 SOURCE = "Smith 2017, Cyclical Learning Rates for Training Neural Networks, section 3.3 (arXiv 1506.01186)"
@@ -56,8 +55,7 @@ def lr_find(settings, *, arms=(True, False), seeds=range(5), low=1e-4, high=100.
     if not seeds or not arms:
         raise ArgumentError("seeds and arms must not be empty; pass e.g. range(5) and (True, False)")
     losses: dict = {bn: [] for bn in arms}
-    for seed in seeds:
-        experiment = prepare(replace(settings, seed=seed))
+    for experiment in experiments(settings, seeds):
         for bn in arms:
             losses[bn].append(range_test(with_arm(experiment, bn), rates))
     curves = [rate_curve(WITH if bn else WITHOUT, rates, np.array(losses[bn])) for bn in arms]

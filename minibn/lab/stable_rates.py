@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from minibn.lab.cells import WITH, WITHOUT
+from minibn.lab.compare import WITH, WITHOUT
 from minibn.lab.statistics import MARGIN
 
 NEAR_BEST = 10.0  # points of accuracy below the arm's best that still count as working

@@ -5,6 +5,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 
+from minibn.data import EXAMPLES
 from minibn.lab.dispatch import played
 from minibn.lab.executors import InProcess, local_processes
 from minibn.lab.sweep_report import sweep_report
@@ -76,7 +77,7 @@ def look(grid):
 
 def _played(grid, results, first, jobs, executor, workers):
     """Play what is not among the results, and yield it chunk by chunk."""
-    digest = None if grid.settings.data == "example" else first.digest  # each seed has an example of its own
+    digest = None if grid.settings.data in EXAMPLES else first.digest  # each seed has an example of its own
     todo = [trial for trial in grid.trials if trial.key not in results]
     if todo and executor is None and jobs is None:
         began, before = time.perf_counter(), len(todo)

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from minibn.lab.cells import WITH, WITHOUT
+from minibn.lab.compare import WITH, WITHOUT
 from minibn.lab.grid import AXES
 from minibn.lab.report import HeatMap, Lines, Series
 

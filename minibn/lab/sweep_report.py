@@ -2,7 +2,8 @@
 
 from dataclasses import asdict
 
-from minibn.lab.cells import WITH, WITHOUT, cells_of
+from minibn.lab.cells import cells_of
+from minibn.lab.compare import WITH, WITHOUT
 from minibn.lab.grid import AXES
 from minibn.lab.report import Report, Table
 from minibn.lab.stable_rates import NEAR_BEST, stable_rates
