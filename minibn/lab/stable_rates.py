@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from minibn.lab.compare import WITH, WITHOUT
-from minibn.lab.statistics import MARGIN
 
+_LEARNED = 0.1  # share of the majority baseline's errors that a network which learns gets right
 NEAR_BEST = 10.0  # points of accuracy below the arm's best that still count as working
 
 
@@ -20,7 +20,7 @@ class StableRate:
     best_lr, best_accuracy : float
         Rate with the highest mean accuracy, and that accuracy in points: chosen and scored on the same seeds.
     learns : bool
-        Whether that accuracy lies at least a point above the majority baseline.
+        Whether that accuracy gets at least a tenth of the majority baseline's errors right.
     finite : float or None
         Largest rate at which no run diverged.
     stable : float or None
@@ -57,7 +57,7 @@ def stable_rates(cells):
 def _rate(others, arm, cells):
     found = sorted(((cell.values["lr"], cell.arms[arm]) for cell in cells), key=lambda pair: pair[0])
     best_lr, best = max(found, key=lambda pair: pair[1].mean)
-    learns = best.mean >= best.baseline + MARGIN
+    learns = best.mean >= best.baseline + _LEARNED * (100 - best.baseline)
     finite = [lr for lr, one in found if not one.diverged]
     near = [lr for lr, one in found if not one.diverged and one.mean >= best.mean - NEAR_BEST]
     stable = max(near, default=None) if learns else None
