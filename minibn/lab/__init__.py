@@ -6,9 +6,9 @@ Everything here uses the public interface of training and returns data; nothing 
 from minibn.lab.compare import ARMS, WITH, WITHOUT, Pair, experiments, pairs
 from minibn.lab.comparison import Comparison
 from minibn.lab.comparison_report import comparison_report
-from minibn.lab.ranking import curve_series, precision_recall_chart, threshold_point
 from minibn.lab.grid import Grid
 from minibn.lab.lr_find import lr_find
+from minibn.lab.ranking import curve_series, precision_recall_chart, threshold_point
 from minibn.lab.report import HeatMap, Lines, Report, Series, Table
 from minibn.lab.run import Outcome, run
 from minibn.lab.statistics import (
