@@ -11,7 +11,7 @@ from .options import (
     use_threads,
 )
 
-_UNUSED = ("lr", "epochs", "early_stopping", "threshold_for", "seed")
+_UNUSED = ("lr", "epochs", "early_stopping", "seed")
 
 
 @click.command("lr-find")

@@ -24,7 +24,7 @@ _WITH_RESUME = {"resume", "jobs", "dask", "mpi", "as_json", "with_page"}
 
 
 @click.command()
-@settings_options_but("epochs", "threshold_for", "seed", *_KINDS)
+@settings_options_but("epochs", "seed", *_KINDS)
 @click.option("--epochs", type=int, default=10, show_default=True)
 @click.option(
     "--lr", type=Values(float), help="Learning rates.  [default: 0.003 to 10 if nothing else is varied]"
