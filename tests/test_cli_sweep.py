@@ -89,12 +89,12 @@ def test_a_sweep_with_a_diverging_arm_is_a_result(tmp_path):
         "trials.jsonl",
     ]
 
-    # The same command goes on, or has nothing left to do; another one needs --overwrite.
-    again = run_json("sweep", "--lr", "1e9,0.1", "--seeds", 3, "--epochs", 2, "--out", "s", cwd=tmp_path)
-    assert again == report
+    # The same command would go on; another one needs --overwrite.
     other = run("sweep", "--lr", "0.1,1", "--seeds", 3, "--epochs", 2, "--out", "s", cwd=tmp_path, code=2)
     assert "s holds another sweep (values of lr was [1000000000.0, 0.1], is [0.1, 1.0])" in other.stderr
-    run("sweep", "--lr", "0.1,1", "--seeds", 1, "--epochs", 1, "--out", "s", "--overwrite", cwd=tmp_path)
+    begun = (tmp_path / "s" / "trials.jsonl").read_bytes()
+    run("sweep", "--lr", "0.1", "--seeds", 1, "--epochs", 1, "--out", "s", "--overwrite", cwd=tmp_path)
+    assert (tmp_path / "s" / "trials.jsonl").read_bytes().count(b"\n") == 3 < begun.count(b"\n")
 
 
 @pytest.mark.subprocess

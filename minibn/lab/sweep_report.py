@@ -32,7 +32,7 @@ def sweep_report(grid, results, experiment):
     rates = stable_rates(cells)
     return Report(
         name="sweep",
-        title=f"{experiment.dataset.name}, with and without batch norm, over {_listed(AXES[a] for a in grid.axes)}",
+        title=f"{experiment.dataset.name}, with and without batch norm",
         question="For which settings does batch norm change the accuracy on the validation part?",
         verdict=_overall(cells),
         statements=(*_differences(grid, cells), *_rate_sentences(rates), *_left_out(grid)),
@@ -46,11 +46,6 @@ def sweep_report(grid, results, experiment):
         conditions=_conditions(grid, experiment),
         source="correction over all cells: Holm 1979, Scandinavian Journal of Statistics 6",
     )
-
-
-def _listed(words):
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _overall(cells):
