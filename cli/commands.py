@@ -10,7 +10,9 @@ from .compare import compare
 from .evaluate import evaluate
 from .info import info
 from .interrupt import Interrupted, InterruptibleGroup
+from .lr_find import lr_find
 from .predict import predict
+from .sweep import sweep
 from .trace import trace
 from .train import train
 
@@ -32,7 +34,7 @@ def cli(context):
         context.color = False
 
 
-for command in (train, compare, trace, evaluate, predict, info):
+for command in (train, compare, sweep, lr_find, trace, evaluate, predict, info):
     cli.add_command(command)
 
 
@@ -67,9 +69,9 @@ def run():
 
 def _exit_code(error):
     """Return the exit code of minibn's own errors, None for a bug."""
-    from minibn.errors import MinibnError, MissingExtraError, NonFiniteLossError
+    from minibn.errors import MinibnError, MissingExtraError, NonFiniteLossError, WorkerError
 
-    if isinstance(error, NonFiniteLossError | MissingExtraError):
+    if isinstance(error, NonFiniteLossError | MissingExtraError | WorkerError):
         return FAILED
     return WRONG_USAGE if isinstance(error, MinibnError) else None
 

@@ -69,6 +69,25 @@ settings_options = _stack(_OPTIONS)
 run_options = _stack(_RUN_OPTIONS)
 
 
+def settings_options_but(*names):
+    """Return a decorator like :func:`settings_options` without the options of some settings."""
+    return _stack([option for option in _OPTIONS if _name(option) not in names])
+
+
+def _name(option):
+    def command():
+        """Carry the option's parameter."""
+
+    return option(command).__click_params__[0].name
+
+
+def folder_options(default):
+    """Return a decorator for ``--out``, ``--overwrite`` and ``--json``; ``default`` says how a folder is named."""
+    text = f"Run folder.  [default: {default}]"
+    out = click.option("--out", type=click.Path(file_okay=False), callback=folder_name, help=text)
+    return _stack([out, *_RUN_OPTIONS[-2:]])
+
+
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 

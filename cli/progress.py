@@ -83,3 +83,23 @@ def many_runs(total, label):
             click.echo(f"{label}: run {number} of {total}", err=True)
 
     yield tell
+
+
+def counter(label, noun):
+    """Return a function of (done, total) that shows how far a task of many equal parts is: ten lines, or a bar."""
+    shown: dict = {}
+
+    def plain(done, total):
+        tenth = 10 * done // total
+        if tenth > shown.get("tenth", -1):
+            shown["tenth"] = tenth
+            click.echo(f"{label}: {done}/{total} {noun}", err=True)
+
+    def bar(done, total):
+        if "bar" not in shown:
+            shown["bar"] = click.progressbar(length=total, label=label, file=sys.stderr, show_pos=True)
+        shown["bar"].update(done - shown["bar"].pos)
+        if done == total:
+            shown["bar"].render_finish()
+
+    return bar if sys.stderr.isatty() else plain

@@ -28,6 +28,11 @@ _OWN_FILES = (
     "report.html",
     "precision-recall.png",
     "precision-recall.svg",
+    "sweep.png",
+    "sweep.svg",
+    "trials.jsonl",
+    "lr-find.png",
+    "lr-find.svg",
 )
 
 

@@ -45,6 +45,10 @@ class MissingExtraError(MinibnError, ImportError):
     """An optional package is not installed; the message holds the pip line."""
 
 
+class WorkerError(MinibnError, RuntimeError):
+    """A process that worked for this one died."""
+
+
 class NonFiniteLossError(MinibnError, ArithmeticError):
     """Training stopped because the loss was not finite.
 

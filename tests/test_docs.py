@@ -88,7 +88,7 @@ def test_console_sessions_show_what_the_commands_print(tmp_path):
 
 def _printed(command, cwd):
     process = _shell(command, cwd)
-    progress = re.compile(r": (epoch|run) \d+|^compiling kernels")
+    progress = re.compile(r": (epoch |run )?\d+|^compiling kernels")
     errors = [line for line in process.stderr.splitlines() if not progress.search(line)]
     return process.stdout + "".join(f"{line}\n" for line in errors)
 

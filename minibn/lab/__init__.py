@@ -6,6 +6,8 @@ Everything here uses the public interface of training and returns data; nothing 
 from minibn.lab.compare import ARMS, WITH, WITHOUT, Pair, experiments, pairs
 from minibn.lab.comparison import Comparison
 from minibn.lab.comparison_report import comparison_report
+from minibn.lab.grid import Grid
+from minibn.lab.lr_find import lr_find
 from minibn.lab.ranking import curve_series, precision_recall_chart, threshold_point
 from minibn.lab.report import HeatMap, Lines, Report, Series, Table
 from minibn.lab.run import Outcome, run
@@ -19,6 +21,7 @@ from minibn.lab.statistics import (
     verdict,
 )
 from minibn.lab.steps import StepTrainer
+from minibn.lab.sweep import sweep
 from minibn.lab.tuning import Tuning, tune
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "WITHOUT",
     "Comparison",
     "Difference",
+    "Grid",
     "HeatMap",
     "Lines",
     "Outcome",
@@ -40,6 +44,7 @@ __all__ = [
     "curve_series",
     "experiments",
     "holm",
+    "lr_find",
     "mean_interval",
     "paired_difference",
     "pairs",
@@ -49,5 +54,6 @@ __all__ = [
     "spread_ratio",
     "threshold_point",
     "tune",
+    "sweep",
     "verdict",
 ]

@@ -43,11 +43,22 @@ class StepTrainer:
         self._stream, self._epoch = np.empty(0, np.int64), 0
         self.losses, self.diverged = [], False
 
-    def advance(self, steps):
-        """Train for some steps, or until a loss is not finite, and return all losses so far."""
+    def advance(self, steps, learning_rates=None):
+        """Train for some steps, or until a loss is not finite, and return all losses so far.
+
+        Parameters
+        ----------
+        steps : int
+        learning_rates : ndarray of float64, shape (steps,), optional
+            One rate for every step, in place of the optimizer's.
+
+        Returns
+        -------
+        list of float
+        """
         if self.diverged or steps < 1:
             return self.losses
-        result = self._engine.run_epoch(self.part, self._take(steps * self.batch_size))
+        result = self._engine.run_epoch(self.part, self._take(steps * self.batch_size), learning_rates)
         self.losses += [float(loss) for loss in result.losses]
         self.diverged = result.failed_step is not None
         return self.losses

@@ -23,10 +23,19 @@ class EagerEngine:
         """Compile what an epoch needs, without training."""
         rehearse(self.model, self.loss, self.optimizer, part.x[:2], part.y[:2])
 
-    def run_epoch(self, part, order):
-        """Train on the rows ``order``; result as of :meth:`minibn.program.Program.run_epoch`."""
+    def run_epoch(self, part, order, learning_rates=None):
+        """Train on the rows ``order``; arguments and result as of :meth:`minibn.program.Program.run_epoch`."""
+        usual = self.optimizer.learning_rate
+        try:
+            return self._run(part, order, learning_rates)
+        finally:
+            self.optimizer.learning_rate = usual
+
+    def _run(self, part, order, rates):
         results = []
-        for low, high in batch_bounds(len(order), self.batch_size):
+        for k, (low, high) in enumerate(batch_bounds(len(order), self.batch_size)):
+            if rates is not None:
+                self.optimizer.learning_rate = float(rates[k])
             rows = order[low:high]
             results.append(step(self.model, self.loss, self.optimizer, part.x[rows], part.y[rows]))
             if not results[-1].finite:
@@ -64,9 +73,9 @@ class ProgramEngine:
         """Compile what an epoch needs, without training."""
         self.program.warm(part.x, part.y)
 
-    def run_epoch(self, part, order):
+    def run_epoch(self, part, order, learning_rates=None):
         """Train on the rows ``order``; see :meth:`minibn.program.Program.run_epoch`."""
-        return self.program.run_epoch(part.x, part.y, order, self.batch_size)
+        return self.program.run_epoch(part.x, part.y, order, self.batch_size, learning_rates)
 
     def evaluate(self, part):
         """Evaluate; see :meth:`minibn.program.Program.evaluate`."""

@@ -196,6 +196,11 @@ def _sizes(experiment):
     ]
 
 
+def optimizer_of(experiment):
+    """Return a new optimizer with the settings of an experiment."""
+    return _optimizer(experiment.settings)
+
+
 def run_epochs(
     experiment, model, folder=None, resume=None, callbacks=(), engine="program", early_stopping=None
 ):
