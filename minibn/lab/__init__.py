@@ -6,6 +6,7 @@ Everything here uses the public interface of training and returns data; nothing 
 from minibn.lab.compare import ARMS, WITH, WITHOUT, Pair, experiments, pairs
 from minibn.lab.comparison import Comparison
 from minibn.lab.comparison_report import comparison_report
+from minibn.lab.doctor import Diagnosis, Finding, doctor
 from minibn.lab.grid import Grid
 from minibn.lab.lr_find import lr_find
 from minibn.lab.ranking import curve_series, precision_recall_chart, threshold_point
@@ -29,8 +30,10 @@ __all__ = [
     "WITH",
     "WITHOUT",
     "Comparison",
+    "Diagnosis",
     "Difference",
     "Grid",
+    "Finding",
     "HeatMap",
     "Lines",
     "Outcome",
@@ -43,6 +46,7 @@ __all__ = [
     "comparison_report",
     "curve_series",
     "experiments",
+    "doctor",
     "holm",
     "lr_find",
     "mean_interval",

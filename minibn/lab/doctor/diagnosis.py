@@ -1,0 +1,71 @@
+"""What the doctor found."""
+
+from dataclasses import asdict, dataclass, field
+
+from minibn.lab.report import Report
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault, or something worth knowing.
+
+    Attributes
+    ----------
+    name : str
+        Of the rule.
+    figure : str
+        What was measured, in a sentence with its numbers.
+    cause, remedy : str
+    """
+
+    name: str
+    figure: str
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """A rule that could not be read.
+
+    Attributes
+    ----------
+    name, why : str
+    """
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Faults, notes, and what was not checked.
+
+    Attributes
+    ----------
+    faults, notes : tuple of Finding
+    not_checked : tuple of Unchecked
+    checked : tuple of str
+        Names of the rules that were read.
+    report : Report
+        The same with tables and charts.
+    """
+
+    faults: tuple
+    notes: tuple
+    not_checked: tuple
+    checked: tuple
+    report: Report = field(compare=False, repr=False)
+
+    @property
+    def healthy(self):
+        """Whether no rule found a fault."""
+        return not self.faults
+
+    def to_dict(self):
+        """Return ``healthy``, ``faults``, ``notes`` and ``not_checked``, JSON-able."""
+        lists = {
+            name: [asdict(item) for item in getattr(self, name)]
+            for name in ("faults", "notes", "not_checked")
+        }
+        return {"healthy": self.healthy, **lists}
