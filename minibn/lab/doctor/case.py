@@ -27,6 +27,8 @@ class Case:
     failed : dict
         Epoch, step and layer where the loss stopped being finite.
     batch_size : int
+    class_weight : str, sequence or mapping
+        Of the training's loss, as :func:`minibn.train.fit` takes it.
     labels : tuple
         Names of the classes.
     shift : float
@@ -43,6 +45,7 @@ class Case:
     history: Any = None
     failed: Any = None
     batch_size: Any = None
+    class_weight: Any = None
     labels: Any = None
     shift: float = 0.0
     predict: Any = None
@@ -80,6 +83,7 @@ def make_case(model, data, train, **known):
 def _from_experiment(experiment, train, known):
     own = {
         "batch_size": experiment.settings.batch_size,
+        "class_weight": experiment.settings.class_weight,
         "labels": experiment.dataset.labels,
         "shift": experiment.settings.shift_inputs,
     }

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from minibn.data import class_weights
+
 
 def flips(before, after):
     """Return the two-sided p of a difference between two classifiers on the same rows.
@@ -38,10 +40,19 @@ def upper_share(count, n, z=1.96):
     return (centre + spread) / (1 + z * z / n)
 
 
-def entropy(y, classes=None):
-    """Return the mean loss of guessing every class by its share, in nats; all classes alike where y is None."""
-    if y is None:
-        return math.log(classes)
-    shares = np.bincount(y) / len(y)
-    shares = shares[shares > 0]
+def guess_loss(y, classes, class_weight=None):
+    """Return the mean loss of guessing every class by its share, in nats: the entropy of the shares.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (N,), or None
+        Where None, all classes have the same share.
+    classes : int
+    class_weight : optional
+        Of the loss: a class counts as if its share were larger by its weight.
+    """
+    shares = np.ones(classes) if y is None else np.bincount(y, minlength=classes).astype(np.float64)
+    if class_weight is not None and y is not None:
+        shares *= class_weights(y, classes, class_weight)
+    shares = shares[shares > 0] / shares.sum()
     return float(-(shares * np.log(shares)).sum())

@@ -18,6 +18,7 @@ def doctor(
     history=None,
     failed=None,
     batch_size=None,
+    class_weight=None,
     labels=None,
     shift=0.0,
     predict=None,
@@ -34,7 +35,7 @@ def doctor(
         A classifier, as it was handed over: its mode counts too.
     data : (x, y), x, or minibn.train.Experiment, optional
         Rows to judge that were not trained on, as the network sees them: shapes (N, C) and (N,). An experiment brings
-        its validation rows, its training rows, batch size, class names and shift.
+        its validation rows, its training rows, batch size, class weights, class names and shift.
     train : (x, y) or x, optional
         Training rows, as the network sees them.
     history : History or sequence of EpochRecord, optional
@@ -42,6 +43,8 @@ def doctor(
         Epoch, step and layer where the loss stopped being finite: ``failed`` of an :class:`Outcome`.
     batch_size : int, optional
         Of the training.
+    class_weight : optional
+        Of the training's loss, as :func:`minibn.train.fit` takes it.
     labels : sequence, optional
         Names of the classes.
     shift : float
@@ -61,8 +64,8 @@ def doctor(
         When the pieces do not fit the model.
     """
     case = make_case(
-        model, data, train, history=history, failed=failed, batch_size=batch_size, labels=labels, shift=shift,
-        predict=predict,
+        model, data, train, history=history, failed=failed, batch_size=batch_size, class_weight=class_weight,
+        labels=labels, shift=shift, predict=predict,
     )  # fmt: skip
     figures = Figures(case, seed)
     with warnings.catch_warnings():

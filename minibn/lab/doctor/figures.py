@@ -80,8 +80,8 @@ class Figures:
 
     @cached_property
     def guess_loss(self):
-        """Loss of guessing by class shares, in nats."""
-        return evidence.entropy(self.y, self.model.out_features)
+        """Loss of guessing by class shares, in nats, as the training weighed them."""
+        return evidence.guess_loss(self.y, self.model.out_features, self.case.class_weight)
 
     # rows sent through it
 

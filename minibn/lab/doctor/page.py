@@ -47,9 +47,9 @@ def _passes(f):
         (f"{f.where}, batches of {f.batch} sorted by class", f.sorted),
     ]
     if f.case.x_train is not None and f.given_y is not None:
-        rows.append(("given rows, running statistics", f.given))
+        rows.append(("rows to judge, running statistics", f.given))
     if f.given_y is not None and f.given_own is not None and f.case.x_train is not None:
-        rows.append(("given rows, exact statistics of their own", f.given_own))
+        rows.append(("rows to judge, exact statistics of their own", f.given_own))
     yield Table(
         "the same rows under other statistics", ("rows, statistics", "loss", "accuracy"),
         tuple((name, _finite(found.loss), found.accuracy) for name, found in rows),

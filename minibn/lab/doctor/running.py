@@ -87,25 +87,30 @@ def norm_figures(case, changes):
 
 @dataclass(frozen=True)
 class Mixture:
-    """Running means of the first batch norm read as those of a mixture of classes.
+    """Running statistics of the first batch norm, read as a mixture of batches of one class each and of all classes.
 
     Attributes
     ----------
-    shares : ndarray, shape (K,)
-        Of the mixture that comes closest; the classes of the training rows have others.
-    moved : float
-        Share of rows that would have to change class: half the sum of absolute differences.
+    weights : ndarray, shape (K,)
+        What batches of one class contributed, by class.
     residual : float
-        Distance that the mixture leaves, over the distance from the exact means.
+        Distance that the mixture leaves, over the distance from the exact statistics.
     """
 
-    shares: np.ndarray
-    moved: float
+    weights: np.ndarray
     residual: float
+
+    @property
+    def polluted(self):
+        """Share of the running statistics that comes from batches of one class."""
+        return float(self.weights.sum())
 
 
 def class_mixture(model, norm, x, y):
-    """Fit the running means of the first batch norm by a mixture of its means over each class.
+    """Find the mixture of batches that comes closest to the running statistics of the first batch norm.
+
+    A batch of class k has mean and variance of that class, a batch of rows drawn at random those of all rows; what a
+    moving average holds is a mixture of them, with weights that are not negative and sum to 1.
 
     Parameters
     ----------
@@ -117,25 +122,29 @@ def class_mixture(model, norm, x, y):
 
     Returns
     -------
-    Mixture or None
-        None for a single class.
+    Mixture
     """
     from scipy.optimize import nnls
 
-    classes, counts = np.unique(y, return_counts=True)
-    if len(classes) < 2:
-        return None
+    before, classes = _input_of(norm, model, x), np.unique(y)
+    width = np.sqrt(norm.exact.new_var + norm.eps)
+    moments = np.array([_moments(before[y == k], width) for k in classes] + [_moments(before, width)])
+    target = np.concatenate([norm.mean / width, norm.var / (2 * width**2)])
+    one = 1e3 * max(1.0, float(np.abs(moments).max()))  # a heavy row that makes the weights sum to 1
+    fitted = nnls(np.vstack([moments.T, np.full(len(moments), one)]), np.append(target, one))[0]
+    off, left = np.linalg.norm(target - moments[-1]), np.linalg.norm(target - fitted @ moments)
+    weights = np.zeros(int(y.max()) + 1)
+    weights[classes] = fitted[:-1]
+    return Mixture(weights, float(left / off) if off else 1.0)
+
+
+def _input_of(norm, model, x):
     with no_grad():
         for layer in model.layers[: int(norm.layer.split(".")[0])]:
             x = layer(x, training=False)
-    before = np.asarray(getattr(x, "data", x), np.float64)
-    scale = np.sqrt(norm.exact.new_var + norm.eps)
-    means = np.array([before[y == k].mean(axis=0) for k in classes]) / scale
-    target = norm.mean / scale
-    one = 1e3 * max(1.0, float(np.abs(means).max()))  # a heavy row that makes the shares sum to 1
-    fitted = nnls(np.vstack([means.T, np.full(len(classes), one)]), np.append(target, one))[0]
-    shares = counts / counts.sum()
-    off, left = np.linalg.norm(target - shares @ means), np.linalg.norm(target - fitted @ means)
-    full = np.zeros(int(y.max()) + 1)
-    full[classes] = fitted
-    return Mixture(full, float(np.abs(fitted - shares).sum() / 2), float(left / off) if off else 1.0)
+    return np.asarray(getattr(x, "data", x), np.float64)
+
+
+def _moments(x, width):
+    """Return means, and variances at the scale of means: half of their relative size is that of the deviation."""
+    return np.concatenate([x.mean(axis=0) / width, x.var(axis=0) / (2 * width**2)])

@@ -7,12 +7,15 @@ alarms are reported in docs/doctor.md.
 START_WEIGHT = 0.05  # share of the running statistics that is still their start, 0 and 1
 SLOW_MOMENTUM = 0.05  # below this the momentum is to blame for it, from here on the number of steps
 NEGLIGIBLE = 0.05  # error of normalised values that no remedy would show
-SKEW = 0.5  # error of normalised values, in standard deviations
+SKEW = 0.3  # error of normalised values, in standard deviations
 GAP = 0.03  # accuracy lost or won by other statistics
 SURE = 0.001  # chance that a healthy model shows as much
 
-MIXTURE = 0.25  # share of rows that would have to change class to give these running means
-UNEXPLAINED = 0.6  # of the error in the running means, what such a mixture may leave
+POLLUTED = (
+    0.15  # error of normalised values in the first batch norm, before batches of one class are suspected
+)
+MIXTURE = 0.3  # share of the running statistics that batches of one class account for
+UNEXPLAINED = 0.6  # of the distance from the exact statistics, what such a mixture may leave
 
 TINY_NOISE = 0.45  # noise of a batch mean in standard deviations: batches of 4 and fewer
 SMALL_NOISE = 0.3  # the same for a note: batches of 11 and fewer
@@ -25,10 +28,12 @@ STANDARDISED = (
 )
 
 SKILL = 0.02  # share of the majority baseline's mistakes that the network avoids
+INFORMED = 0.3  # balanced accuracy between guessing, 0, and 1: above it classes are told apart
 RARE = 0.5  # a class is rare below this share of an equal one
 RECALL = 0.5
 
 LOSS_GAP, LOSS_RATIO = 0.25, 2.0  # validation loss above training loss, in nats and as a ratio
+LIKELY = 0.01  # chance that equal losses differ as much: less is asked, since the gap must be large as well
 
 VANISHING, EXPLODING = 1e-3, 1e3  # gradient by the first hidden output over that by the logits
 DEAD, SOME_DEAD = 0.4, 0.1  # share of a layer's units that no row switches on

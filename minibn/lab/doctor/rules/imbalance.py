@@ -11,7 +11,7 @@ REMEDY = "train with --class-weight balanced, or choose the threshold with --thr
 def majority(f):
     """Compare accuracy with that of always naming the most frequent class."""
     score, baseline, n = f.judged["accuracy"], f.judged["majority_baseline"], len(f.case.y)
-    if baseline == 1 or (score - baseline) / (1 - baseline) > limit.SKILL:
+    if baseline == 1 or (score - baseline) / (1 - baseline) > limit.SKILL or _informed(f) > limit.INFORMED:
         return None
     difference = round((score - baseline) * n)
     relation = "exactly the majority baseline" if difference == 0 else (
@@ -49,6 +49,12 @@ def _surely_low(row):
 
 def _share(f, k):
     return f.judged["per_class"][k]["support"] / len(f.case.y)
+
+
+def _informed(f):
+    """Return balanced accuracy on a scale from guessing, 0, to 1: classes weighed alike may cost accuracy."""
+    classes = sum(row["support"] > 0 for row in f.judged["per_class"])
+    return (f.judged["balanced_accuracy"] - 1 / classes) / (1 - 1 / classes)
 
 
 def _worst(f):

@@ -14,7 +14,7 @@ def overfitting(f):
     train, given = f.with_running, f.given
     if given.loss < train.loss + limit.LOSS_GAP or given.loss < limit.LOSS_RATIO * train.loss:
         return None
-    if larger_mean(given.losses, train.losses) >= limit.SURE:
+    if larger_mean(given.losses, train.losses) >= limit.LIKELY:
         return None
     return Fault(
         f"loss {train.loss:.4f} on the training rows and {given.loss:.4f} on the others, both in evaluation mode; "

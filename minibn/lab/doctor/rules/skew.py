@@ -87,17 +87,17 @@ def too_few_steps(f):
 
 @rule("one-class batches", "batch norm", "any labels", "finite weights", "exact statistics")
 def one_class_batches(f):
-    """Find running means of another mix of classes than that of the rows."""
+    """Find running statistics that are those of batches of one class each."""
     norm = f.norms[0]
-    if norm.error is None or _remembers_its_start(f) or f.mixture is None:
+    if norm.error is None or norm.error < limit.POLLUTED or _remembers_its_start(f):
         return None
-    if f.mixture.moved < limit.MIXTURE or f.mixture.residual > limit.UNEXPLAINED:
+    if f.mixture.polluted < limit.MIXTURE or f.mixture.residual > limit.UNEXPLAINED:
         return None
-    k = int(f.mixture.shares.argmax())
+    k = int(f.mixture.weights.argmax())
     return Fault(
-        f"the running means of {norm.layer} are those of rows of which {f.mixture.shares[k]:.0%} are of class "
-        f"{f.case.label(k)}; of the {f.where} {(f.y == k).mean():.0%} are{_harm(f)}",
-        "the last batches that entered the running statistics held one class, or a few: rows sorted by class",
+        f"{f.mixture.polluted:.0%} of the running statistics of {norm.layer} are those of batches of one class, "
+        f"{f.mixture.weights[k]:.0%} of class {f.case.label(k)} alone{_harm(f)}",
+        "batches of one class, or a few, entered the running statistics: rows sorted by class",
         f"shuffle the rows of every epoch; {RECALIBRATE}",
     )
 
@@ -115,6 +115,8 @@ def training_mode(f):
 
 
 def _mode(f):
+    if f.case.failed:  # a training that broke off leaves the mode as it was
+        return None
     layers = [name for name, layer in f.case.norms if layer.training]
     return f"{', '.join(layers)} handed over in training mode" if layers else None
 
