@@ -1,8 +1,11 @@
 """What the doctor found."""
 
+import warnings
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
 
-from minibn.lab.report import Report
+from minibn.lab.doctor.page import make_report
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,27 @@ class Diagnosis:
     not_checked : tuple of Unchecked
     checked : tuple of str
         Names of the rules that were read.
-    report : Report
-        The same with tables and charts.
+    figures : Figures
+        What was measured.
     """
 
     faults: tuple
     notes: tuple
     not_checked: tuple
     checked: tuple
-    report: Report = field(compare=False, repr=False)
+    figures: Any = field(compare=False, repr=False)
 
     @property
     def healthy(self):
         """Whether no rule found a fault."""
         return not self.faults
+
+    @cached_property
+    def report(self):
+        """The same as a :class:`minibn.lab.Report`, with tables and charts."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return make_report(self.figures, self.faults, self.notes, self.not_checked)
 
     def to_dict(self):
         """Return ``healthy``, ``faults``, ``notes`` and ``not_checked``, JSON-able."""

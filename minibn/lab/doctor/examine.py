@@ -6,7 +6,6 @@ import minibn.lab.doctor.rules  # noqa: F401 (registers them)
 from minibn.lab.doctor.case import make_case
 from minibn.lab.doctor.diagnosis import Diagnosis, Finding, Unchecked
 from minibn.lab.doctor.figures import Figures
-from minibn.lab.doctor.page import make_report
 from minibn.lab.doctor.registry import RULES, Fault, NotChecked, Note
 
 
@@ -71,11 +70,9 @@ def doctor(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of a sick network's own arithmetic
         read = [(rule.name, rule(figures)) for rule in RULES]
-        faults, notes = _findings(read, Fault), _findings(read, Note)
-        skipped = tuple(Unchecked(name, found.why) for name, found in read if isinstance(found, NotChecked))
-        report = make_report(figures, faults, notes, skipped)
+    skipped = tuple(Unchecked(name, found.why) for name, found in read if isinstance(found, NotChecked))
     checked = tuple(name for name, found in read if not isinstance(found, NotChecked))
-    return Diagnosis(faults, notes, skipped, checked, report)
+    return Diagnosis(_findings(read, Fault), _findings(read, Note), skipped, checked, figures)
 
 
 def _findings(read, kind):

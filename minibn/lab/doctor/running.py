@@ -94,7 +94,8 @@ class Mixture:
     weights : ndarray, shape (K,)
         What batches of one class contributed, by class.
     residual : float
-        Distance that the mixture leaves, over the distance from the exact statistics.
+        Distance that the mixture leaves, over the distance from the exact statistics: the larger of that of the
+        means alone and that of means and variances, since weights that moved explain variances too.
     """
 
     weights: np.ndarray
@@ -132,10 +133,16 @@ def class_mixture(model, norm, x, y):
     target = np.concatenate([norm.mean / width, norm.var / (2 * width**2)])
     one = 1e3 * max(1.0, float(np.abs(moments).max()))  # a heavy row that makes the weights sum to 1
     fitted = nnls(np.vstack([moments.T, np.full(len(moments), one)]), np.append(target, one))[0]
-    off, left = np.linalg.norm(target - moments[-1]), np.linalg.norm(target - fitted @ moments)
+    off, left = target - moments[-1], target - fitted @ moments
+    residuals = [_ratio(left[:part], off[:part]) for part in (len(width), None)]
     weights = np.zeros(int(y.max()) + 1)
     weights[classes] = fitted[:-1]
-    return Mixture(weights, float(left / off) if off else 1.0)
+    return Mixture(weights, max(residuals))
+
+
+def _ratio(left, off):
+    distance = np.linalg.norm(off)
+    return float(np.linalg.norm(left) / distance) if distance else 1.0
 
 
 def _input_of(norm, model, x):
