@@ -147,6 +147,7 @@ def overfitted(name, seed, folder):
         "optimizer": "adam",
         "lr": 0.01,
         "val_fraction": 0.4,
+        "batch_size": 128,
     }
     found = sets.from_rows(x[kept], y, seed, folder, **settings)
     return told(found, run(found))
