@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .options import folder_name, json_option, use_threads
+from .options import folder_name, json_option, report_option, use_threads
 
 SICK = 3
 PLOT = "doctor"
@@ -20,9 +20,10 @@ PLOT = "doctor"
     callback=folder_name,
     help="Folder for the plots.  [default: that of CHECKPOINT]",
 )
+@report_option
 @json_option
 @click.pass_context
-def doctor(context, checkpoint, data, target, out, as_json):
+def doctor(context, checkpoint, data, target, out, with_page, as_json):
     """Say what is wrong with a trained model, why, and what helps.
 
     CHECKPOINT is a run folder or its model.safetensors. Training rows, split, scaler and history come from the folder;
@@ -35,13 +36,13 @@ def doctor(context, checkpoint, data, target, out, as_json):
     announce_compilation()
     patient = open_patient(checkpoint, data, target)
     diagnosis = _examined(patient, checkpoint)
-    files = _drawn(diagnosis, checkpoint, out)
+    files = _written(diagnosis, checkpoint, out, with_page)
     if as_json:
         from .report import print_json
 
         print_json({"command": "doctor", "checkpoint": checkpoint, **diagnosis.to_dict(), "files": files})
     else:
-        _print(diagnosis, f"{patient.saved.dataset.name}: {patient.saved.chosen}", files)
+        _print(diagnosis, f"{patient.saved.dataset.name}: {patient.saved.chosen.split(';')[0]}", files)
     if not diagnosis.healthy:
         context.exit(SICK)
 
@@ -61,23 +62,24 @@ def _examined(patient, checkpoint):
         batch_size=patient.settings["batch_size"],
         class_weight=patient.settings["class_weight"],
         labels=patient.saved.labels,
+        positive=patient.saved.positive,
+        threshold=patient.saved.threshold and patient.saved.threshold["threshold"],
         shift=patient.shift,
     )
     named = [replace(item, remedy=item.remedy.replace("CHECKPOINT", checkpoint)) for item in found.faults]
     return replace(found, faults=tuple(named))
 
 
-def _drawn(diagnosis, checkpoint, out):
+def _written(diagnosis, checkpoint, out, with_page):
+    """Draw the plots, write the page where asked, and return the files by role."""
     from .charts import draw
+    from .page import write_page
 
-    path = Path(checkpoint)
+    path, report = Path(checkpoint), diagnosis.report
     folder = Path(out) if out else path if path.is_dir() else path.parent
     folder.mkdir(parents=True, exist_ok=True)
-    files = (
-        draw(diagnosis.report.charts, folder, PLOT, diagnosis.report.verdict)
-        if diagnosis.report.charts
-        else {}
-    )
+    files = draw(report.charts, folder, PLOT, report.verdict) if report.charts else {}
+    files |= {"page": write_page(report, folder)} if with_page else {}
     return {name: str(file) for name, file in files.items()}
 
 

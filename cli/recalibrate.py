@@ -51,7 +51,8 @@ def _folder(checkpoint, out, overwrite):
 
     path = Path(checkpoint)
     run = path if path.is_dir() else path.parent
-    folder = Path(out) if out else run.resolve().with_name(f"{run.resolve().name}-recalibrated")
+    run = run if run.name else run.resolve()
+    folder = Path(out) if out else run.with_name(f"{run.name}-recalibrated")
     if (folder / MODEL_FILE).exists() and not overwrite:
         raise click.UsageError(f"{folder} holds a model; use --overwrite to replace it, or another --out")
     return folder
@@ -68,7 +69,9 @@ def _recalibrated(checkpoint, data, target, folder):
     changes = recalibrate(patient.model, x)
     if not changes:
         raise click.UsageError(f"{checkpoint} has no batch norm that is not frozen: nothing to recalibrate")
-    _save(checkpoint, folder, patient.model, load_model(checkpoint)[1])
+    description = load_model(checkpoint)[1]
+    dropped = description.pop("threshold", None)
+    _save(checkpoint, folder, patient.model, description)
     return {
         "command": "recalibrate",
         "checkpoint": str(checkpoint),
@@ -76,6 +79,7 @@ def _recalibrated(checkpoint, data, target, folder):
         "layers": [_change(change) for change in changes],
         "before": before,
         "after": _measured(patient),
+        "threshold_dropped": dropped and dropped["threshold"],
     }
 
 
@@ -147,4 +151,8 @@ def _print(report):
         for part in before
     ]
     click.echo(table(("rows", "loss before", "after", "accuracy before", "after"), rows))
+    if report["threshold_dropped"] is not None:
+        click.echo(
+            "Warning: the stored threshold was searched with the old statistics and is left out", err=True
+        )
     print_files({"folder": report["folder"]})

@@ -31,6 +31,10 @@ class Case:
         Of the training's loss, as :func:`minibn.train.fit` takes it.
     labels : tuple
         Names of the classes.
+    positive : object
+        Of two classes, the one that ``threshold`` is for; the second where None.
+    threshold : float
+        Least probability of the positive class; the more probable one counts where None.
     shift : float
         What the scaler adds to every value.
     predict : callable
@@ -47,6 +51,8 @@ class Case:
     batch_size: Any = None
     class_weight: Any = None
     labels: Any = None
+    positive: Any = None
+    threshold: Any = None
     shift: float = 0.0
     predict: Any = None
 
@@ -85,6 +91,7 @@ def _from_experiment(experiment, train, known):
         "batch_size": experiment.settings.batch_size,
         "class_weight": experiment.settings.class_weight,
         "labels": experiment.dataset.labels,
+        "positive": experiment.positive,
         "shift": experiment.settings.shift_inputs,
     }
     known = known | {name: value for name, value in own.items() if not known[name]}

@@ -19,6 +19,8 @@ def doctor(
     batch_size=None,
     class_weight=None,
     labels=None,
+    positive=None,
+    threshold=None,
     shift=0.0,
     predict=None,
     seed=0,
@@ -46,6 +48,10 @@ def doctor(
         Of the training's loss, as :func:`minibn.train.fit` takes it.
     labels : sequence, optional
         Names of the classes.
+    positive : object, optional
+        Of two classes, the one that ``threshold`` is for; the second where None.
+    threshold : float, optional
+        Least probability of the positive class that the network is used with.
     shift : float
         What the scaler adds to every value.
     predict : callable, optional
@@ -64,7 +70,7 @@ def doctor(
     """
     case = make_case(
         model, data, train, history=history, failed=failed, batch_size=batch_size, class_weight=class_weight,
-        labels=labels, shift=shift, predict=predict,
+        labels=labels, positive=positive, threshold=threshold, shift=shift, predict=predict,
     )  # fmt: skip
     figures = Figures(case, seed)
     with warnings.catch_warnings():

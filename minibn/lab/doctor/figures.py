@@ -7,7 +7,7 @@ import numpy as np
 
 from minibn.data.stream import DOCTOR, generator
 from minibn.lab.doctor import copies, drift, evidence, gradients, passes, running, units
-from minibn.metrics import confusion_matrix, summarize
+from minibn.train import judge
 from minibn.train.batches import batch_bounds
 
 _ROWS = 10_000  # rows of a part that are sent through the network again and again
@@ -178,10 +178,10 @@ class Figures:
 
     @cached_property
     def judged(self):
-        """Metrics of all rows to judge, as of :func:`minibn.metrics.summarize`."""
-        labels = None if self.case.labels is None else list(self.case.labels)
-        matrix = confusion_matrix(self.case.y, self.model.predict(self.case.x), self.model.out_features)
-        return summarize(matrix, labels)
+        """Metrics of all rows to judge, as of :func:`minibn.train.judge`."""
+        case = self.case
+        labels = range(self.model.out_features) if case.labels is None else case.labels
+        return judge(self.model, case.x, case.y, list(labels), case.positive, case.threshold)
 
     # health
 
