@@ -79,7 +79,7 @@ def test_the_fault_is_there(fault, there, tmp_path):
 @needs_jit
 def test_healthy_runs_are_counted(tmp_path):
     pytest.importorskip("sklearn")
-    found = measure._healthy(["wine"], range(7000, 7003), tmp_path)
+    found = measure._healthy("wine", ["wine"], range(7000, 7003), tmp_path)
     assert (found["runs"], found["alarmed"]) == (3, 0)
 
 

@@ -61,7 +61,7 @@ CASES = [
     ("bias before a batch norm", [lambda: layers("dense", "norm", "out")], [lambda: layers("plain", "norm", "out")]),
     ("gamma near zero", [gamma(1e-4, 2), gamma(0.0, 12)], [gamma(0.5, 2), well]),
     ("diverging loss",
-     [lambda: course(1.0, 4.0, 900.0), lambda: course(1.0, 0.2, 0.9), lambda: model_of(patients.nan_weight),
+     [lambda: course(1.0, 4.0, 900.0), lambda: course(80.0, 2.0, 0.5, 0.2), lambda: course(1.0, 0.2, 0.9), lambda: model_of(patients.nan_weight),
       lambda: well(history=(), failed={"epoch": 1, "step": 2, "layer": "2.Dense"})],
      [well, lambda: course(1.5, 0.8, 0.5)]),
     ("stuck loss", [lambda: course(1.12, 1.1, 1.11, 1.1)], [well, lambda: course(1.1, 1.0, 0.9)]),

@@ -42,12 +42,13 @@ from benchmarks import suites
     show_default=True,
     help="Folder for doctor.json.",
 )
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--check", is_flag=True, help="Exit with 1 when a goal is missed.")
-def doctor(seeds, runs, tuning, mammography, into, out, check):
+def doctor(seeds, runs, tuning, mammography, into, out, workers, check):
     """Recall and false alarms of minibn doctor, on faults that are built into real trainings."""
     from benchmarks.doctor import measure, page
 
-    found = measure.measure(seeds, runs, tuning, mammography)
+    found = measure.measure(seeds, runs, tuning, mammography, workers)
     suites.save(found, out / ("doctor-tuning.json" if tuning else "doctor.json"))
     click.echo(page.text(found))
     if into:

@@ -18,7 +18,7 @@ VARIANTS = (
 EPOCHS = 20
 
 
-def healthy(name, seed, folder):
+def healthy_run(name, seed, folder):
     """Return what the doctor is told about a healthy run."""
     settings = {"lr": 0.1, "hidden": (64,), "epochs": EPOCHS} | VARIANTS[seed % len(VARIANTS)]
     # Plain training misses most of a rare class, which is a fault: the documents' quiz.

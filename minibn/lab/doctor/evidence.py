@@ -29,6 +29,7 @@ def larger_mean(first, second):
 
     if len(first) < 2 or len(second) < 2:
         return 1.0
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     p = float(ttest_ind(first, second, equal_var=False, alternative="greater").pvalue)
     return p if math.isfinite(p) else 1.0
 

@@ -33,6 +33,7 @@ RARE = 0.5  # a class is rare below this share of an equal one
 RECALL = 0.5
 
 LOSS_GAP, LOSS_RATIO = 0.25, 2.0  # validation loss above training loss, in nats and as a ratio
+ACCURACY_GAP = 0.1  # accuracy below that of the training rows, enough where losses differ by less
 LIKELY = 0.01  # chance that equal losses differ as much: less is asked, since the gap must be large as well
 
 VANISHING, EXPLODING = 1e-3, 1e3  # gradient by the first hidden output over that by the logits
@@ -40,6 +41,7 @@ DEAD, SOME_DEAD = 0.4, 0.1  # share of a layer's units that no row switches on
 SATURATED = 0.5  # share of a layer's activations where the slope is below a tenth of its largest
 GAMMA = 1e-2  # a unit whose gamma is below this contributes next to nothing
 
+LEAPT = 5.0  # training loss of any epoch, times that of guessing
 RISEN = 1.5  # last training loss, times that of guessing by class shares
 REBOUND = 2.0  # last training loss, times the lowest
 STUCK = 0.95  # lowest training loss over that of guessing

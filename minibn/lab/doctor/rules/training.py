@@ -34,6 +34,8 @@ def _risen(f, losses):
     last, lowest, guess = losses[-1], min(losses), math.log(f.model.out_features)
     if last > limit.RISEN * guess or not math.isfinite(last):
         return f"the training loss ended at {last:.3g}; guessing among {f.model.out_features} classes has {guess:.3g}"
+    if max(losses) > limit.LEAPT * guess:
+        return f"the training loss stood at {max(losses):.3g} in epoch {losses.index(max(losses)) + 1}; guessing has {guess:.3g}"
     if len(losses) >= _SHORTEST and last > limit.REBOUND * lowest and last > guess / 2:
         return f"the training loss ended at {last:.3g}, after {lowest:.3g} at its lowest"
     return None
