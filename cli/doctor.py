@@ -66,8 +66,14 @@ def _examined(patient, checkpoint):
         threshold=patient.saved.threshold and patient.saved.threshold["threshold"],
         shift=patient.shift,
     )
-    named = [replace(item, remedy=item.remedy.replace("CHECKPOINT", checkpoint)) for item in found.faults]
-    return replace(found, faults=tuple(named))
+    named = {
+        kind: tuple(
+            replace(item, remedy=item.remedy.replace("CHECKPOINT", checkpoint))
+            for item in getattr(found, kind)
+        )
+        for kind in ("faults", "notes")
+    }
+    return replace(found, **named)
 
 
 def _written(diagnosis, checkpoint, out, with_page):
@@ -84,12 +90,13 @@ def _written(diagnosis, checkpoint, out, with_page):
 
 
 def _print(diagnosis, rows, files):
+    from .render import cell
     from .tables import heading, print_files, table
 
     click.secho(rows, bold=True)
     for shown in diagnosis.report.tables:
         heading(shown.title)
-        click.echo(table(shown.head, [[_cell(value) for value in row] for row in shown.rows]))
+        click.echo(table(shown.head, [[cell(value) for value in row] for row in shown.rows]))
     for title, findings in (("fault", diagnosis.faults), ("note", diagnosis.notes)):
         for finding in findings:
             heading(f"{title}: {finding.name}")
@@ -101,14 +108,6 @@ def _print(diagnosis, rows, files):
             click.echo(f"{item.name}: {item.why}")
     heading(_verdict(diagnosis))
     print_files(files)
-
-
-def _cell(value):
-    from .tables import number
-
-    if value is None or not isinstance(value, float):
-        return "-" if value is None else str(value)
-    return number(value) if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.3g}"
 
 
 def _paragraph(name, text):

@@ -27,6 +27,8 @@ from minibn.lab.doctor.registry import RULES
 from minibn.nn import mlp
 from minibn.train import Settings, prepare, recalibrate
 
+pytestmark = pytest.mark.filterwarnings("ignore:BatchNorm met a batch:RuntimeWarning")
+
 
 def predict_right(model, x):
     return model.predict(x)

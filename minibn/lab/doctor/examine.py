@@ -40,6 +40,7 @@ def doctor(
     train : (x, y) or x, optional
         Training rows, as the network sees them.
     history : History or sequence of EpochRecord, optional
+        Of the whole training: batches beyond it count as evaluated in training mode.
     failed : dict, optional
         Epoch, step and layer where the loss stopped being finite: ``failed`` of an :class:`Outcome`.
     batch_size : int, optional
