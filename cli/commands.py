@@ -13,8 +13,8 @@ from .info import info
 from .interrupt import Interrupted, InterruptibleGroup
 from .lr_find import lr_find
 from .predict import predict
-from .sweep import sweep
 from .recalibrate import recalibrate
+from .sweep import sweep
 from .trace import trace
 from .train import train
 
@@ -36,8 +36,7 @@ def cli(context):
         context.color = False
 
 
-for command in (train, compare, sweep, lr_find, trace, evaluate, predict, info):
-for command in (train, compare, trace, evaluate, predict, doctor, recalibrate, info):
+for command in (train, compare, sweep, lr_find, trace, evaluate, predict, doctor, recalibrate, info):
     cli.add_command(command)
 
 
