@@ -8,6 +8,7 @@ import click
 
 from benchmarks import suites
 from benchmarks.against import MODULES
+from benchmarks.doctor.command import doctor
 from benchmarks.settings import installed, parse_peers, parse_threads, usable_cores
 
 FOLDER = Path("runs/benchmarks")
@@ -117,6 +118,9 @@ def claims_table(files, into):
 
     text = claims.table(files)
     click.echo(text) if into is None else claims.write(into, text)
+
+
+main.add_command(doctor)
 
 
 def _exit_code():

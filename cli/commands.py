@@ -7,16 +7,18 @@ import warnings
 import click
 
 from .compare import compare
+from .doctor import doctor
 from .evaluate import evaluate
 from .info import info
 from .interrupt import Interrupted, InterruptibleGroup
 from .lr_find import lr_find
 from .predict import predict
+from .recalibrate import recalibrate
 from .sweep import sweep
 from .trace import trace
 from .train import train
 
-FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130  # 3 is that of minibn doctor for a fault
 
 
 @click.group(
@@ -34,12 +36,15 @@ def cli(context):
         context.color = False
 
 
-for command in (train, compare, sweep, lr_find, trace, evaluate, predict, info):
+for command in (train, compare, sweep, lr_find, trace, evaluate, predict, doctor, recalibrate, info):
     cli.add_command(command)
 
 
 def run():
-    """Run the command line and return the exit code: 0, 1 for a failed run, 2 for wrong usage, 130 on Ctrl-C."""
+    """Run the command line and return the exit code.
+
+    0, 1 for a failed run, 2 for wrong usage, 3 for a fault that the doctor found, 130 on Ctrl-C.
+    """
     warnings.showwarning = _show_warning
     try:
         return cli(standalone_mode=False) or 0

@@ -33,6 +33,9 @@ _OWN_FILES = (
     "trials.jsonl",
     "lr-find.png",
     "lr-find.svg",
+    "doctor.png",
+    "doctor.svg",
+    "recalibrate.json",
 )
 
 

@@ -28,6 +28,7 @@ class Saved:
         What a search on the validation rows found and stored.
     trained_with : bool
         Whether the rows are those of the run, on which the threshold was chosen.
+    scaler : Scaler
     """
 
     model: Any
@@ -39,6 +40,13 @@ class Saved:
     chosen: str
     threshold: dict | None
     trained_with: bool
+    scaler: Any
+
+    def scaled(self, rows):
+        """Return some rows of the dataset as the network sees them."""
+        from minibn.train.experiment import scaled
+
+        return scaled(self.scaler, self.dataset, rows)
 
 
 def open_saved(checkpoint, data, target=None, all_rows=True, require_target=True):
@@ -79,10 +87,11 @@ def open_saved(checkpoint, data, target=None, all_rows=True, require_target=True
     same = dataset.y is not None and dataset.digest == about["data_digest"]
     dataset = dataset.drop_duplicates() if same and settings["drop_duplicates"] else dataset
     rows, chosen = _rows(checkpoint, dataset, about, same, all_rows)
-    x = scaled(Scaler.from_dict(about["scaler"]), dataset, rows)
+    scaler = Scaler.from_dict(about["scaler"])
+    x = scaled(scaler, dataset, rows)
     return Saved(
-        model, dataset, x, about["labels"], about["positive"], rows, chosen, about.get("threshold"), same
-    )
+        model, dataset, x, about["labels"], about["positive"], rows, chosen, about.get("threshold"), same, scaler
+    )  # fmt: skip
 
 
 def _data(data, target, about, require_target):
@@ -128,8 +137,9 @@ def _rows(checkpoint, dataset, about, same, all_rows):
 
     folder = Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent
     if same and not all_rows:
-        rows = _stored_rows(folder, about)
-        if rows is not None:
+        parts = stored_parts(folder, about)
+        if parts is not None:
+            rows = parts["validation"]
             return (
                 rows,
                 f"the {counted(len(rows), 'validation row')} stored with the run; --all-rows takes all",
@@ -140,8 +150,8 @@ def _rows(checkpoint, dataset, about, same, all_rows):
     return np.arange(len(dataset.x)), f"all {counted(len(dataset.x), 'row')}{trained}"
 
 
-def _stored_rows(folder, about):
-    """Return the validation rows that lie beside a model, None where there are none."""
+def stored_parts(folder, about):
+    """Return the rows of each part that are stored beside a model, None where there are none."""
     from minibn.errors import CheckpointError
     from minibn.train.checkpoint import TRAINING_FILE, load_split, split_digest
 
@@ -152,4 +162,4 @@ def _stored_rows(folder, about):
         raise CheckpointError(
             f"{folder / TRAINING_FILE} belongs to another run than the model beside it; restore it, or pass --all-rows"
         )
-    return parts["validation"]
+    return parts

@@ -10,6 +10,7 @@ EXAMPLE = 0x6578616D
 SPLIT = 0x73706C74
 INIT = 0x696E6974
 ORDER = 0x6F726465
+DOCTOR = 0x646F6374
 
 
 def generator(seed, stream, *more):

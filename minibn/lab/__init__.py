@@ -6,6 +6,7 @@ Everything here uses the public interface of training and returns data; nothing 
 from minibn.lab.compare import ARMS, WITH, WITHOUT, Pair, experiments, pairs
 from minibn.lab.comparison import Comparison
 from minibn.lab.comparison_report import comparison_report
+from minibn.lab.doctor import Diagnosis, Finding, doctor
 from minibn.lab.grid import Grid
 from minibn.lab.lr_find import lr_find
 from minibn.lab.ranking import curve_series, precision_recall_chart, threshold_point
@@ -29,7 +30,9 @@ __all__ = [
     "WITH",
     "WITHOUT",
     "Comparison",
+    "Diagnosis",
     "Difference",
+    "Finding",
     "Grid",
     "HeatMap",
     "Lines",
@@ -42,6 +45,7 @@ __all__ = [
     "Tuning",
     "comparison_report",
     "curve_series",
+    "doctor",
     "experiments",
     "holm",
     "lr_find",
@@ -52,8 +56,8 @@ __all__ = [
     "ratio_interval",
     "run",
     "spread_ratio",
+    "sweep",
     "threshold_point",
     "tune",
-    "sweep",
     "verdict",
 ]

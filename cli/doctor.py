@@ -1,0 +1,124 @@
+"""``minibn doctor``."""
+
+from pathlib import Path
+
+import click
+
+from .options import folder_name, json_option, report_option, use_threads
+
+SICK = 3
+PLOT = "doctor"
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path())
+@click.option("--data", metavar="NAME|PATH", help="Rows to judge.  [default: the validation rows of the run]")
+@click.option("--target", metavar="COLUMN", help="Target column.  [default: as in training]")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    callback=folder_name,
+    help="Folder for the plots.  [default: that of CHECKPOINT]",
+)
+@report_option
+@json_option
+@click.pass_context
+def doctor(context, checkpoint, data, target, out, with_page, as_json):
+    """Say what is wrong with a trained model, why, and what helps.
+
+    CHECKPOINT is a run folder or its model.safetensors. Training rows, split, scaler and history come from the folder;
+    what cannot be checked without them is listed. Exit code 3 where a fault is found. The model is not changed.
+    """
+    use_threads()
+    from .patient import open_patient
+    from .progress import announce_compilation
+
+    announce_compilation()
+    patient = open_patient(checkpoint, data, target)
+    diagnosis = _examined(patient, checkpoint)
+    files = _written(diagnosis, checkpoint, out, with_page)
+    if as_json:
+        from .report import print_json
+
+        print_json({"command": "doctor", "checkpoint": checkpoint, **diagnosis.to_dict(), "files": files})
+    else:
+        _print(diagnosis, f"{patient.saved.dataset.name}: {patient.saved.chosen.split(';')[0]}", files)
+    if not diagnosis.healthy:
+        context.exit(SICK)
+
+
+def _examined(patient, checkpoint):
+    """Return the diagnosis, with the checkpoint's own name in the remedies."""
+    from dataclasses import replace
+
+    from minibn.lab import doctor
+
+    found = doctor(
+        patient.model,
+        patient.judged,
+        train=patient.train,
+        history=patient.history,
+        failed=patient.failed,
+        batch_size=patient.settings["batch_size"],
+        class_weight=patient.settings["class_weight"],
+        labels=patient.saved.labels,
+        positive=patient.saved.positive,
+        threshold=patient.saved.threshold and patient.saved.threshold["threshold"],
+        shift=patient.shift,
+    )
+    named = {
+        kind: tuple(
+            replace(item, remedy=item.remedy.replace("CHECKPOINT", checkpoint))
+            for item in getattr(found, kind)
+        )
+        for kind in ("faults", "notes")
+    }
+    return replace(found, **named)
+
+
+def _written(diagnosis, checkpoint, out, with_page):
+    """Draw the plots, write the page where asked, and return the files by role."""
+    from .charts import draw
+    from .page import write_page
+
+    path, report = Path(checkpoint), diagnosis.report
+    folder = Path(out) if out else path if path.is_dir() else path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    files = draw(report.charts, folder, PLOT, report.verdict) if report.charts else {}
+    files |= {"page": write_page(report, folder)} if with_page else {}
+    return {name: str(file) for name, file in files.items()}
+
+
+def _print(diagnosis, rows, files):
+    from .render import cell
+    from .tables import heading, print_files, table
+
+    click.secho(rows, bold=True)
+    for shown in diagnosis.report.tables:
+        heading(shown.title)
+        click.echo(table(shown.head, [[cell(value) for value in row] for row in shown.rows]))
+    for title, findings in (("fault", diagnosis.faults), ("note", diagnosis.notes)):
+        for finding in findings:
+            heading(f"{title}: {finding.name}")
+            for name in ("figure", "cause", "remedy"):
+                _paragraph(name, getattr(finding, name))
+    if diagnosis.not_checked:
+        heading("not checked")
+        for item in diagnosis.not_checked:
+            click.echo(f"{item.name}: {item.why}")
+    heading(_verdict(diagnosis))
+    print_files(files)
+
+
+def _paragraph(name, text):
+    import textwrap
+
+    click.echo(textwrap.fill(text, 100, initial_indent=f"{name:<8}", subsequent_indent=" " * 8))
+
+
+def _verdict(diagnosis):
+    from .tables import counted
+
+    faults = "healthy" if diagnosis.healthy else counted(len(diagnosis.faults), "fault")
+    notes = f" and {counted(len(diagnosis.notes), 'note')}" if diagnosis.notes else ""
+    return f"{faults}{notes}; {counted(len(diagnosis.checked), 'rule')} checked"
