@@ -7,6 +7,7 @@ from minibn.train.fit import epochs, fit
 from minibn.train.history import EpochRecord, History
 from minibn.train.judge import judge, search_threshold
 from minibn.train.optimizers import SGD, Adam
+from minibn.train.recalibrate import Recalibrated, recalibrate
 from minibn.train.settings import Settings
 from minibn.train.step import StepResult, step
 
@@ -18,6 +19,7 @@ __all__ = [
     "EpochRecord",
     "Experiment",
     "History",
+    "Recalibrated",
     "Settings",
     "StepResult",
     "build",
@@ -26,6 +28,7 @@ __all__ = [
     "judge",
     "load_model",
     "prepare",
+    "recalibrate",
     "run_epochs",
     "save_model",
     "search_threshold",

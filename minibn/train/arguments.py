@@ -70,20 +70,26 @@ def rows(x_name, y_name, x, y, dtype, least=2):
 
     ``dtype`` is that of the network, which every number must fit.
     """
-    x, y = np.asanyarray(x), np.atleast_1d(y)
-    if x.ndim != 2 or x.size == 0:
-        raise ShapeError(
-            f"{x_name} must have shape (N, C) and not be empty, got {x.shape}; reshape to rows and columns"
-        )
+    x, y = features(x_name, x, dtype), np.atleast_1d(y)
     if len(x) != len(y):
         raise ShapeError(f"{y_name} must have one entry per row of {x_name}, {len(x)}, got {len(y)}")
     if len(x) < least:
         raise BatchSizeError(
             f"{x_name} must have at least {least} rows, got {len(x)}: one row has no variance; add rows"
         )
-    _check_values(x_name, x, dtype)
     _check_values(y_name, y, dtype)
     return x, y
+
+
+def features(name, x, dtype):
+    """Check features and return them as a matrix of finite numbers that fit the network's dtype."""
+    x = np.asanyarray(x)
+    if x.ndim != 2 or x.size == 0:
+        raise ShapeError(
+            f"{name} must have shape (N, C) and not be empty, got {x.shape}; reshape to rows and columns"
+        )
+    _check_values(name, x, dtype)
+    return x
 
 
 def _check_values(name, values, dtype):

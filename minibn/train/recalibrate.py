@@ -1,0 +1,148 @@
+"""Exact running statistics for the batch norms of a trained network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minibn.autograd import Tensor, no_grad
+from minibn.errors import ArgumentError, BatchSizeError
+from minibn.nn import BatchNorm
+from minibn.nn.sequential import EVALUATION_BLOCK
+from minibn.train import arguments
+
+
+@dataclass(frozen=True, eq=False)
+class Recalibrated:
+    """What became of the running statistics of one layer.
+
+    Attributes
+    ----------
+    layer : str
+        Position and kind, such as ``"1.BatchNorm"``.
+    old_mean, old_var, new_mean, new_var : ndarray of float64, shape (C,)
+    """
+
+    layer: str
+    old_mean: np.ndarray
+    old_var: np.ndarray
+    new_mean: np.ndarray
+    new_var: np.ndarray
+
+    @property
+    def mean_shift(self):
+        """How far the old means lay off, in new standard deviations: ndarray of float64, shape (C,).
+
+        NaN for a channel that was not finite, infinite for a constant one that moved.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shift = np.abs(self.old_mean - self.new_mean) / np.sqrt(self.new_var)
+        return np.where(self.old_mean == self.new_mean, 0.0, shift)
+
+    @property
+    def var_ratio(self):
+        """Old variance over new: ndarray of float64, shape (C,); 1 where both are 0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = self.old_var / self.new_var
+        return np.where(self.old_var == self.new_var, 1.0, ratio)
+
+
+def recalibrate(model, x):
+    """Replace the running statistics of every batch norm by the exact ones of some rows.
+
+    Layer by layer: the rows reach a layer through layers that already normalise with their new statistics. Of
+    each block of rows mean and squared deviations are taken in float64 and merged (Chan, Golub and LeVeque 1983,
+    equation 2.1), so that the result does not depend on batches. Frozen layers stay as they are; so do weights
+    and counts of batches.
+
+    Parameters
+    ----------
+    model : minibn.nn.Sequential
+        Changed: ``running_mean`` and ``running_var``, in place. A layer with ``running_var="unbiased"`` gets the
+        unbiased variance. Unchanged when an error is raised.
+    x : ndarray, shape (N, C)
+        Training rows as the network sees them, scaled. The activations of all of them are held at once.
+
+    Returns
+    -------
+    list of Recalibrated
+        One per batch norm that is not frozen, in order.
+
+    Raises
+    ------
+    ArgumentError
+        When what reaches a batch norm is not finite.
+    BatchSizeError
+        For fewer than two rows.
+    ShapeError, DtypeError, DataError
+        When x does not fit the model.
+
+    Notes
+    -----
+    Wu and Johnson 2021 (arXiv 2105.07576, section 3) average the statistics of batches instead; with all rows
+    in one "batch" theirs is this.
+    """
+    x = arguments.features("x", x, arguments.network(model).dtype)
+    before = [(layer, _statistics(layer)) for layer in model.layers if _is_open(layer)]
+    try:
+        with no_grad():
+            return _recalibrate(model, x)
+    except BaseException:
+        for layer, statistics in before:
+            _take(layer, *statistics)
+        raise
+
+
+def _recalibrate(model, x):
+    found = []
+    starts = range(0, len(x), EVALUATION_BLOCK)
+    blocks = [Tensor(x[i : i + EVALUATION_BLOCK].astype(model.dtype, copy=False)) for i in starts]
+    for position, layer in enumerate(model.layers):
+        if _is_open(layer):
+            name, old = f"{position}.{type(layer).__name__}", _statistics(layer)
+            new = _exact(name, blocks, layer.variance_kind == "unbiased")
+            _take(layer, *new)
+            found.append(Recalibrated(name, *old, *new))
+        for i, block in enumerate(blocks):
+            blocks[i] = layer(block, training=False)
+    return found
+
+
+def _is_open(layer):
+    return isinstance(layer, BatchNorm) and not layer.frozen
+
+
+def _statistics(layer):
+    return layer.running_mean.copy(), layer.running_var.copy()
+
+
+def _take(layer, mean, var):
+    # In place: the arrays may lie in the arena of a program.
+    layer.running_mean[...], layer.running_var[...] = mean, var
+
+
+def _exact(name, blocks, unbiased):
+    """Return mean and variance of each column over all blocks."""
+    n, mean, squares = 0, 0.0, 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in blocks:
+            count, block_mean, block_squares = _moments(block.data)
+            delta, weight = block_mean - mean, count / (n + count)
+            mean = mean + delta * weight
+            squares = squares + block_squares + delta * delta * (n * weight)
+            n += count
+    if n < 2:
+        raise BatchSizeError(f"{name} needs at least 2 rows to recalibrate, got {n}; give more rows")
+    if not np.isfinite(squares).all():
+        raise ArgumentError(
+            f"model: what reaches {name} is not finite, so it has no statistics; the weights before it have "
+            "diverged: train again with a lower learning rate"
+        )
+    return mean, squares / (n - 1 if unbiased else n)
+
+
+def _moments(x):
+    """Return how many rows a block has, the means of its columns, and their sums of squared deviations."""
+    first = x[0].astype(np.float64)  # around its own value a constant column has exactly 0
+    difference = x - first
+    mean = difference.mean(axis=0)
+    return len(x), first + mean, np.square(difference - mean).sum(axis=0)
