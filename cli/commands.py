@@ -12,6 +12,7 @@ from .info import info
 from .interrupt import Interrupted, InterruptibleGroup
 from .lr_find import lr_find
 from .predict import predict
+from .study import study
 from .sweep import sweep
 from .trace import trace
 from .train import train
@@ -34,7 +35,7 @@ def cli(context):
         context.color = False
 
 
-for command in (train, compare, sweep, lr_find, trace, evaluate, predict, info):
+for command in (train, compare, sweep, lr_find, study, trace, evaluate, predict, info):
     cli.add_command(command)
 
 

@@ -33,6 +33,8 @@ _OWN_FILES = (
     "trials.jsonl",
     "lr-find.png",
     "lr-find.svg",
+    "study.png",
+    "study.svg",
 )
 
 
