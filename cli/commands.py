@@ -14,6 +14,7 @@ from .interrupt import Interrupted, InterruptibleGroup
 from .lr_find import lr_find
 from .predict import predict
 from .recalibrate import recalibrate
+from .study import study
 from .sweep import sweep
 from .trace import trace
 from .train import train
@@ -36,7 +37,9 @@ def cli(context):
         context.color = False
 
 
-for command in (train, compare, sweep, lr_find, trace, evaluate, predict, doctor, recalibrate, info):
+for command in (
+    train, compare, sweep, lr_find, study, trace, evaluate, predict, doctor, recalibrate, info,
+):  # fmt: skip
     cli.add_command(command)
 
 

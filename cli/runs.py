@@ -36,6 +36,8 @@ _OWN_FILES = (
     "doctor.png",
     "doctor.svg",
     "recalibrate.json",
+    "study.png",
+    "study.svg",
 )
 
 

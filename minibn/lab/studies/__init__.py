@@ -4,7 +4,27 @@ Each module holds one study: a function from a :class:`Setup` to a :class:`minib
 question, its source and its cost.
 """
 
-from minibn.lab.studies import imbalance
+from minibn.lab.studies import (
+    batch_size,
+    eval_mode,
+    gradient_growth,
+    imbalance,
+    landscape,
+    precise_stats,
+    scale_invariance,
+)
 from minibn.lab.studies.study import STUDIES, Setup, Study, find
 
-__all__ = ["STUDIES", "Setup", "Study", "find", "imbalance"]
+__all__ = [
+    "STUDIES",
+    "Setup",
+    "Study",
+    "batch_size",
+    "eval_mode",
+    "find",
+    "gradient_growth",
+    "imbalance",
+    "landscape",
+    "precise_stats",
+    "scale_invariance",
+]

@@ -21,7 +21,10 @@ class Setup:
     target : str or None
         Target column of a file that has several.
     seeds : tuple of int
-        One run of the study for each; empty for the study's own number.
+        One run of the study for each; empty for ``count`` seeds from ``first_seed`` on.
+    first_seed : int
+    count : int or None
+        None for the study's own number.
     quick : bool
         Fewer seeds and steps, to see it work; the answer is then weaker, and the report says so.
     progress : callable
@@ -31,12 +34,15 @@ class Setup:
     data: str = "digits"
     target: str | None = None
     seeds: tuple = ()
+    first_seed: int = 0
+    count: int | None = None
     quick: bool = False
     progress: Callable = _silent
 
     def seeds_or(self, usual, quick):
-        """Return the seeds asked for, or the first ``usual`` ones (``quick`` ones in a quick run)."""
-        return self.seeds or tuple(range(quick if self.quick else usual))
+        """Return the seeds asked for, or as many as are usual (``quick`` ones in a quick run)."""
+        count = self.count or (quick if self.quick else usual)
+        return self.seeds or tuple(range(self.first_seed, self.first_seed + count))
 
 
 @dataclass(frozen=True)
