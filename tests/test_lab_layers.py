@@ -90,13 +90,15 @@ def network(size):
 
 def test_a_network_keeps_its_weights_and_learns():
     plain = mlp([3, 5, 2], rng=0, dtype=np.float64)
-    model, x = with_ghost_batches(plain, 4), batch(48)
+    model, x = with_ghost_batches(plain, 8), batch(96)
     np.testing.assert_array_equal(model.layers[0].weight.data, plain.layers[0].weight.data)
     y = (x[:, 0] > 5).astype(np.int64)
-    trainer = StepTrainer(model, x, y, optimizer=SGD(0.3), batch_size=12, seed=0, engine="eager")
-    losses = trainer.advance(40)
+    trainer = StepTrainer(model, x, y, optimizer=SGD(0.3), batch_size=24, seed=0, engine="eager")
+    before = trainer.accuracy(x, y)
+    losses = trainer.advance(80)
+    assert before < 0.8 < 0.9 < trainer.accuracy(x, y)
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
-    assert model.layers[1].num_batches_tracked == 40 * 3
+    assert model.layers[1].num_batches_tracked == 80 * 3
 
 
 def test_a_program_never_takes_it_for_a_batch_norm():
