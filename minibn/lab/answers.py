@@ -31,7 +31,7 @@ def ratio_answer(first, second, factor=FACTOR):
 
 def log_difference(first, second):
     """Return the paired Difference of the logarithms of positive figures."""
-    return paired_difference(np.log(np.asarray(first, float)), np.log(np.asarray(second, float)))
+    return paired_difference(*(_rounded(np.log(np.asarray(arm, float))) for arm in (first, second)))
 
 
 def combined(answers):
@@ -44,7 +44,12 @@ def combined(answers):
 
 def in_points(with_bn, without):
     """Return the paired Difference of two arms' shares, in percentage points."""
-    return paired_difference(100 * np.asarray(with_bn), 100 * np.asarray(without))
+    return paired_difference(*(_rounded(100 * np.asarray(arm, float)) for arm in (with_bn, without)))
+
+
+def _rounded(figures):
+    """Drop the last digits, so that differences that are equal but for rounding are equal."""
+    return np.round(figures, 10)
 
 
 def points_text(difference):

@@ -4,7 +4,27 @@ Each module holds one study: a function from a :class:`Setup` to a :class:`minib
 question, its source and its cost.
 """
 
-from minibn.lab.studies import imbalance
+from minibn.lab.studies import (
+    depth,
+    imbalance,
+    init,
+    ioffe_szegedy,
+    learning_rates,
+    regularization,
+    saturation,
+)
 from minibn.lab.studies.study import STUDIES, Setup, Study, find
 
-__all__ = ["STUDIES", "Setup", "Study", "find", "imbalance"]
+__all__ = [
+    "STUDIES",
+    "Setup",
+    "Study",
+    "depth",
+    "find",
+    "imbalance",
+    "init",
+    "ioffe_szegedy",
+    "learning_rates",
+    "regularization",
+    "saturation",
+]

@@ -72,8 +72,8 @@ class Depths:
 def depth(setup):
     """Train networks of 1 to 20 hidden layers at rates tuned for each; see :class:`Setup`."""
     seeds, draws = setup.seeds_or(5, 2), Draws(setup.data, setup.target)
-    others = tuning_seeds(seeds, 1 if setup.quick else 2)
-    depths, rates, steps = ((1, 5, 10), RATES[1::2], 100) if setup.quick else (DEPTHS, RATES, 300)
+    others = tuning_seeds(seeds, 1 if setup.quick else 4)
+    depths, rates, steps = ((1, 3, 10), RATES[1::2], 60) if setup.quick else (DEPTHS, RATES, 300)
     found = []
     for activation in ACTIVATIONS:
         setup.progress(f"{activation}: {len(depths)} depths, {len(rates)} rates, {len(seeds)} seeds")

@@ -24,7 +24,7 @@ QUESTION = "Does training depend less on the scale of the initial weights with b
 SOURCE = "Ioffe and Szegedy 2015, arXiv:1502.03167, section 3.3; van Laarhoven 2017, arXiv:1706.05350"
 GAINS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
-RATE, RATES = 0.1, (0.01, 0.1, 1.0)
+RATE, RATES = 0.1, (0.0001, 0.001, 0.01, 0.1, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,25 +64,25 @@ class Curve:
 def init(setup):
     """Train five hidden layers of 100 units from weights of seven scales; see :class:`Setup`."""
     seeds, draws = setup.seeds_or(5, 2), Draws(setup.data, setup.target)
-    others = tuning_seeds(seeds, 1 if setup.quick else 2)
-    gains, steps = (GAINS[::2], 100) if setup.quick else (GAINS, 300)
+    others = tuning_seeds(seeds, 1)
+    gains, steps, rates = ((0.1, 1.0, 10.0), 60, RATES[1::2]) if setup.quick else (GAINS, 300, RATES)
     curves = []
     for activation in ACTIVATIONS:
         setup.progress(f"{activation}: {len(gains)} gains, {len(seeds)} seeds")
-        curves.append(_curve(draws, activation, gains, steps, seeds, others))
+        curves.append(_curve(draws, activation, gains, rates, steps, seeds, others))
     told = conditions(draws, Recipe((100,) * 5, steps=steps), seeds, setup) | {
         "network": "5 hidden layers of 100 units, He-uniform weights (relu) or Glorot-uniform (tanh, sigmoid) times the gain",
-        "rates": f"{RATE:g} in both arms; and the best of {', '.join(f'{r:g}' for r in RATES)} for each arm and gain",
+        "rates": f"{RATE:g} in both arms; and the best of {', '.join(f'{r:g}' for r in rates)} for each arm and gain",
         "tuning": f"on seeds {', '.join(map(str, others))}, judged inside their training parts",
     }
     return _report(curves, told)
 
 
-def _curve(draws, activation, gains, steps, seeds, others):
+def _curve(draws, activation, gains, rates, steps, seeds, others):
     equal, own, rates = {bn: [] for bn in ARMS}, {bn: [] for bn in ARMS}, {bn: [] for bn in ARMS}
     for gain in gains:
         recipe = Recipe((100,) * 5, activation, init_scale=gain, steps=steps)
-        best = tuned(recipe, draws, RATES, others)
+        best = tuned(recipe, draws, rates, others)
         same, each = (
             at_rates(recipe, draws, dict.fromkeys(ARMS, RATE), seeds),
             at_rates(recipe, draws, best, seeds),

@@ -163,7 +163,7 @@ def _report(found, told):
             *_spread_statements(first),
         ),
         (*(_steps_table(found, level) for level in LEVELS), _final_table(found), _far_table(first)),
-        (*(_accuracy_chart(s) for s in found), _width_chart(first), *(_unit_chart(first, bn) for bn in ARMS)),
+        (*(_accuracy_chart(s) for s in found), _width_chart(first), _unit_chart(first)),
         {setting.name: _numbers(setting) for setting in found},
         told,
         SOURCE,
@@ -253,17 +253,20 @@ def _width_chart(s):
     )
 
 
-def _unit_chart(s, bn):
-    seen = s.runs[bn][0].seen
-    low, middle, high = zip(*(look.unit for look in seen), strict=True)
-    line = Series(NAMES[bn], list(s.steps[: len(seen)]), list(middle), list(low), list(high), NAMES[bn])
+def _unit_chart(s):
     return Lines(
-        f"input of one last-layer sigmoid, {NAMES[bn]}",
+        f"input of one last-layer sigmoid: median, 15 to 85 % of the rows, {s.name}",
         "step",
-        "15, 50 and 85 % of the rows",
-        (line,),
+        "input",
+        tuple(_unit_series(s, bn) for bn in ARMS),
         log_x=True,
     )
+
+
+def _unit_series(s, bn):
+    units = np.array([look.unit for look in s.runs[bn][0].seen]).reshape(-1, 3)
+    low, middle, high = units.T.tolist()
+    return Series(NAMES[bn], list(s.steps[: len(units)]), middle, low, high, NAMES[bn])
 
 
 def _numbers(s):

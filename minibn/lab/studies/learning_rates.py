@@ -64,7 +64,7 @@ class Depth:
 def learning_rates(setup):
     """Train both arms over a grid of rates at two depths; see :class:`Setup`."""
     seeds = setup.seeds_or(5, 2)
-    steps, rates = (100, RATES[1::2]) if setup.quick else (300, RATES)
+    steps, rates = (60, RATES[1::2]) if setup.quick else (300, RATES)
     draws, others = Draws(setup.data, setup.target), tuning_seeds(seeds, 1 if setup.quick else 3)
     found = []
     for hidden in DEPTHS:

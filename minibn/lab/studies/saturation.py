@@ -154,7 +154,8 @@ def _statements(c):
     ratios = {bn: np.exp(np.log(c.gradients[bn][c.steps.index(EARLY)]).mean()) for bn in ARMS}
     yield (
         f"{c.name}, step {EARLY}: the first hidden layer's gradient is {ratios[True]:.2g} of the last one's with batch "
-        f"norm and {ratios[False]:.2g} without (1 is even)."
+        f"norm and {ratios[False]:.2g} without (1 is even). In the end the accuracy is "
+        f"{np.mean(c.accuracy[True]):.3f} with and {np.mean(c.accuracy[False]):.3f} without."
     )
 
 
