@@ -101,6 +101,14 @@ def test_growth_counts_from_step_100():
     assert setting.growth(True) == 3 and setting.growth(False) == 12
 
 
+def test_a_diverged_run_stays_as_it_ended():
+    run = Run([0.5, 0.6], [2.0, 3.0])
+    run.accuracy, run.diverged = 0.1, True
+    setting = Setting(0.1, 0.5, (10, 100, 1000, 2000), {True: [run, Run([0.9] * 4)]})
+    np.testing.assert_array_equal(setting.over_time(True, "accuracy")[:, 0], [0.5, 0.6, 0.1, 0.1])
+    np.testing.assert_array_equal(setting.over_time(True, "width")[:, 0], [2, 3, 3, 3])
+
+
 def test_trainable_depth_ends_at_the_first_that_fails():
     accuracy = {True: np.array([[0.9], [0.92], [0.85], [0.9]]), False: np.array([[0.9], [0.5], [0.9], [0.9]])}
     found = Depths("relu", (1, 2, 5, 10), accuracy, {})

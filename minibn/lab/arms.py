@@ -1,12 +1,13 @@
 """Both arms of a comparison: the same network with and without batch norm, over learning rates and seeds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from minibn.data.stream import INIT, generator
+from minibn.lab.answers import bands
 from minibn.lab.report import Series
 from minibn.lab.steps import StepTrainer
 from minibn.nn import mlp
@@ -195,13 +196,18 @@ def at_rates(recipe, draws, rates, seeds):
     return {bn: over_rates(recipe, draws, (rates[bn],), seeds, arms=(bn,)).accuracy[bn][0] for bn in rates}
 
 
-def arm_series(bn, x, rows, scale=1.0, **options):
+def arm_series(bn, x, rows, **options):
     """Return the Series of an arm: means over the last axis of ``rows`` (places, seeds), with 95 % intervals."""
-    from minibn.lab.answers import bands
-
-    mean, low, high = bands(np.asarray(rows) * scale)
+    mean, low, high = bands(rows)
     options = {"label": NAMES[bn], "arm": NAMES[bn]} | options
     return Series(x=list(x), y=mean, low=low, high=high, **options)
+
+
+def accuracy_series(bn, x, accuracy, **options):
+    """Return the Series of an arm in percent; its intervals end at 0 and 100."""
+    found = arm_series(bn, x, 100 * np.asarray(accuracy), **options)
+    ends = {end: np.clip(getattr(found, end), 0, 100).tolist() for end in ("low", "high")}
+    return replace(found, **ends)
 
 
 def conditions(draws, recipe, seeds, setup, **more):

@@ -19,7 +19,7 @@ from minibn.lab.arms import (
     NAMES,
     WORKING,
     Recipe,
-    arm_series,
+    accuracy_series,
     at_rates,
     conditions,
     tuned,
@@ -141,8 +141,10 @@ def _table(d):
 
 
 def _chart(d):
-    series = tuple(arm_series(bn, d.depths, d.accuracy[bn], 100) for bn in ARMS)
-    return Lines(f"{d.activation}, rates tuned on other seeds", "hidden layers", "accuracy (%)", series)
+    series = tuple(accuracy_series(bn, d.depths, d.accuracy[bn]) for bn in ARMS)
+    return Lines(
+        f"{d.activation}, rates tuned on other seeds", "hidden layers", "accuracy (%)", series, log_x=True
+    )
 
 
 def _numbers(d):

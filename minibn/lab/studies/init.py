@@ -10,7 +10,7 @@ from minibn.lab.arms import (
     NAMES,
     WORKING,
     Recipe,
-    arm_series,
+    accuracy_series,
     at_rates,
     conditions,
     tuned,
@@ -79,7 +79,7 @@ def init(setup):
 
 
 def _curve(draws, activation, gains, rates, steps, seeds, others):
-    equal, own, rates = {bn: [] for bn in ARMS}, {bn: [] for bn in ARMS}, {bn: [] for bn in ARMS}
+    equal, own, chosen = {bn: [] for bn in ARMS}, {bn: [] for bn in ARMS}, {bn: [] for bn in ARMS}
     for gain in gains:
         recipe = Recipe((100,) * 5, activation, init_scale=gain, steps=steps)
         best = tuned(recipe, draws, rates, others)
@@ -90,9 +90,9 @@ def _curve(draws, activation, gains, rates, steps, seeds, others):
         for bn in ARMS:
             equal[bn].append(same[bn])
             own[bn].append(each[bn])
-            rates[bn].append(best[bn])
+            chosen[bn].append(best[bn])
     stacked = [{bn: np.array(rows[bn]) for bn in ARMS} for rows in (equal, own)]
-    return Curve(activation, gains, *stacked, rates)
+    return Curve(activation, gains, *stacked, chosen)
 
 
 def _report(curves, told):
@@ -142,9 +142,9 @@ def _table(c):
 
 
 def _chart(c):
-    own = tuple(arm_series(bn, c.gains, c.tuned[bn], 100, label=f"{NAMES[bn]}, tuned rate") for bn in ARMS)
+    own = tuple(accuracy_series(bn, c.gains, c.tuned[bn], label=f"{NAMES[bn]}, tuned rate") for bn in ARMS)
     same = tuple(
-        arm_series(bn, c.gains, c.equal[bn], 100, label=f"{NAMES[bn]}, rate {RATE:g}", style="dotted")
+        accuracy_series(bn, c.gains, c.equal[bn], label=f"{NAMES[bn]}, rate {RATE:g}", style="dotted")
         for bn in ARMS
     )
     return Lines(c.activation, "gain on the initial weights", "accuracy (%)", own + same, log_x=True)

@@ -1,6 +1,6 @@
 """Ioffe and Szegedy, section 4.1: steps to an accuracy, and what goes into a sigmoid over time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from minibn.lab.answers import (
     ratio_answer,
     ratio_text,
 )
-from minibn.lab.arms import ARMS, NAMES, Recipe, arm_series, conditions, trained
+from minibn.lab.arms import ARMS, NAMES, Recipe, accuracy_series, arm_series, conditions, trained
 from minibn.lab.draws import Draws
 from minibn.lab.reach import at_most, looks, median_steps, reached_text, steps_to
 from minibn.lab.report import Lines, Report, Series, Table
@@ -78,16 +78,17 @@ class Setting:
         return in_points(*([run.accuracy for run in self.runs[bn]] for bn in ARMS))
 
     def over_time(self, bn, field):
-        """Return a field of the looks, shape (looks, seeds); NaN after a divergence."""
-        rows = np.full((len(self.steps), len(self.runs[bn])), np.nan)
-        for seed, run in enumerate(self.runs[bn]):
-            rows[: len(run.seen), seed] = [getattr(look, field) for look in run.seen]
-        return rows
+        """Return a field of the looks, shape (looks, seeds); a diverged run stays as it ended."""
+        return np.array([[getattr(look, field) for look in self._looks(run)] for run in self.runs[bn]]).T
+
+    def _looks(self, run):
+        last = run.seen[-1] if run.seen else Look(run.accuracy, (0.0, 0.0, 0.0), 0.0, 0.0)
+        return run.seen + [replace(last, accuracy=run.accuracy)] * (len(self.steps) - len(run.seen))
 
     def growth(self, bn):
         """Return per seed how many times wider the sigmoids' inputs are at the end than early on."""
-        widths = [[look.width for look in run.seen] or [1.0] for run in self.runs[bn]]
-        return np.array([w[-1] / max(w[min(self.early, len(w) - 1)], _NARROW) for w in widths])
+        width = np.maximum(self.over_time(bn, "width"), _NARROW)
+        return width[-1] / width[self.early]
 
     @property
     def early(self):
@@ -238,7 +239,7 @@ def _far_table(s):
 
 
 def _accuracy_chart(s):
-    series = tuple(arm_series(bn, s.steps, s.over_time(bn, "accuracy"), 100) for bn in ARMS)
+    series = tuple(accuracy_series(bn, s.steps, s.over_time(bn, "accuracy")) for bn in ARMS)
     return Lines(s.name, "step", "accuracy (%)", series, log_x=True)
 
 
@@ -279,12 +280,8 @@ def _numbers(s):
         "final_accuracy": {NAMES[bn]: [run.accuracy for run in s.runs[bn]] for bn in ARMS},
         "final_difference": difference_numbers(s.final),
         "steps": list(s.steps),
-        "width": {NAMES[bn]: _listed(s.over_time(bn, "width")) for bn in ARMS},
-        "beyond_4": {NAMES[bn]: _listed(s.over_time(bn, "far")) for bn in ARMS},
+        "width": {NAMES[bn]: s.over_time(bn, "width").tolist() for bn in ARMS},
+        "beyond_4": {NAMES[bn]: s.over_time(bn, "far").tolist() for bn in ARMS},
         "one_unit": {NAMES[bn]: [list(look.unit) for look in s.runs[bn][0].seen] for bn in ARMS},
         "diverged": {NAMES[bn]: sum(run.diverged for run in s.runs[bn]) for bn in ARMS},
     }
-
-
-def _listed(rows):
-    return [[None if np.isnan(v) else float(v) for v in row] for row in rows]

@@ -15,7 +15,17 @@ from minibn.lab.answers import (
     ratio_answer,
     ratio_text,
 )
-from minibn.lab.arms import ARMS, NAMES, Grid, Recipe, arm_series, conditions, over_rates, tuned, tuning_seeds
+from minibn.lab.arms import (
+    ARMS,
+    NAMES,
+    Grid,
+    Recipe,
+    accuracy_series,
+    conditions,
+    over_rates,
+    tuned,
+    tuning_seeds,
+)
 from minibn.lab.draws import Draws
 from minibn.lab.report import Lines, Report, Table
 from minibn.lab.studies.study import study
@@ -134,7 +144,7 @@ def _cell(d, bn, i):
 
 
 def _chart(d):
-    series = tuple(arm_series(bn, d.grid.rates, d.grid.accuracy[bn], 100) for bn in ARMS)
+    series = tuple(accuracy_series(bn, d.grid.rates, d.grid.accuracy[bn]) for bn in ARMS)
     title = f"{d.hidden} hidden layers (a diverged run scores the majority share)"
     return Lines(title, "learning rate", "accuracy (%)", series, log_x=True)
 

@@ -6,7 +6,17 @@ import numpy as np
 
 from minibn.lab.activity import first_to_last, gradient_sizes, saturated_share
 from minibn.lab.answers import FACTOR, answer, combined, difference_numbers, in_points, points_text
-from minibn.lab.arms import ARMS, NAMES, Recipe, arm_series, conditions, trained, tuned, tuning_seeds
+from minibn.lab.arms import (
+    ARMS,
+    NAMES,
+    Recipe,
+    accuracy_series,
+    arm_series,
+    conditions,
+    trained,
+    tuned,
+    tuning_seeds,
+)
 from minibn.lab.draws import Draws
 from minibn.lab.report import Lines, Report, Table
 from minibn.lab.statistics import paired_difference
@@ -192,7 +202,7 @@ def _ends(courses):
 
 def _charts(c):
     shown = c.steps[1:]
-    share = tuple(arm_series(bn, shown, c.saturated[bn][1:], 100) for bn in ARMS)
+    share = tuple(accuracy_series(bn, shown, c.saturated[bn][1:]) for bn in ARMS)
     ratio = tuple(arm_series(bn, shown, np.log10(c.gradients[bn][1:])) for bn in ARMS)
     yield Lines(c.name, "step", "saturated units (%)", share, log_x=True)
     title, label = f"{c.name}: gradient, first layer / last", "ratio (power of ten)"
