@@ -74,7 +74,7 @@ def regularization(setup):
             f"{', '.join(f'{rate:g}' for rate in _rates(b.size, b.full))} at {b.name}" for b in found
         ),
         "tuning": f"on draws {', '.join(map(str, others))}, judged on a validation part inside their training rows",
-        "ghost": f"ghost batches of {GHOST_SIZE} rows at the two largest sizes",
+        "ghost": f"chunks of {GHOST_SIZE} rows, at batches of {max(STEPS)} and of all rows",
         "margin": f"a change of less than {MARGIN:g} points is none",
     }
     return _report(found, told)
