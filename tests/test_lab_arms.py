@@ -142,6 +142,9 @@ def test_a_part_of_its_own_judges_and_rows_are_capped(table):
     np.testing.assert_array_equal(first.x_judged, second.x_judged)
     assert not np.array_equal(first.x, second.x)
     assert first.baseline == pytest.approx(1 / 3)
+    whole = Draws(str(table / "parts.npz"))
+    assert whole(0) is whole(1) and len(whole(0).y) == ROWS // 2
+    assert len(whole(0, tuning=True).y) < ROWS // 2
     assert draws.conditions()["rows"] == "10 to train on, 30 to judge on, 3 classes"
 
 

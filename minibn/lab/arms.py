@@ -217,7 +217,7 @@ def conditions(draws, recipe, seeds, setup, **more):
         "network": f"{len(recipe.hidden)} hidden layers of {recipe.hidden[0]} {recipe.activation} units",
         "training": f"SGD without momentum, batch size {recipe.batch_size}, {recipe.steps} steps",
         "bn": f"eps {EPS:g} inside the root, running statistics give {BN_MOMENTUM} to the new value, unbiased variance",
-        "seeds": f"{len(seeds)}: {', '.join(map(str, seeds))}",
+        "seeds": list(seeds),
         **more,
         **({"quick": "fewer seeds and steps than the study needs: a weaker answer"} if setup.quick else {}),
     }

@@ -56,32 +56,42 @@ class Draws:
     """
 
     def __init__(self, data, target=None, *, rows=10_000, binary=False):
-        self._settings, self._rows, self._drawn = Settings(data=data, target=target), rows, {}
+        self._settings = Settings(data=data, target=target, scale="standard")
+        self._rows, self._drawn = rows, {}
         raw = prepare(replace(self._settings, scale="none")) if binary else None
         self.black_and_white = raw is not None and looks_like_images(raw.dataset.x)
         if self.black_and_white:
             self._settings, self._level = replace(self._settings, scale="none"), raw.dataset.x.max() / 2
-        self._fixed = None
+        self._fixed = self._whole = None
 
     def __call__(self, seed, tuning=False):
         """Return the Draw of a seed; for tuning, one cut from its training part alone."""
+        if self._whole and not tuning:
+            return self._whole
         if (seed, tuning) not in self._drawn:
             self._drawn[seed, tuning] = self._draw(seed, tuning)
         return self._drawn[seed, tuning]
 
     def _draw(self, seed, tuning):
         experiment = self._experiment(seed)
-        train, x, y = np.arange(len(experiment.y_train)), experiment.x_train, experiment.y_train
+        x, y, train = experiment.x_train, experiment.y_train, np.arange(len(experiment.y_train))
         judged = experiment.x_validation, experiment.y_validation
         if tuning:
             train, held = split(y, 0.2, seed)
-            held = held[: self._rows]
+            held = self._some(held, seed)
             judged = x[held], y[held]
-        if len(train) > self._rows:
-            train = generator(seed, SPLIT, _CAP).permutation(train)[: self._rows]
-        return Draw(
-            self._seen(x[train]), y[train], self._seen(judged[0]), judged[1], len(experiment.dataset.labels)
+        rows = self._some(train, seed)
+        draw = Draw(
+            self._seen(x[rows]), y[rows], self._seen(judged[0]), judged[1], len(experiment.dataset.labels)
         )
+        if self._fixed is not None and len(rows) == len(y):
+            self._whole = draw  # the same for every seed, so kept once
+        return draw
+
+    def _some(self, rows, seed):
+        """Return as many of the rows as are wanted, drawn by the seed."""
+        few = len(rows) <= self._rows
+        return rows if few else generator(seed, SPLIT, _CAP).permutation(rows)[: self._rows]
 
     def _experiment(self, seed):
         """Prepare the data of a seed; data that bring a validation part of their own are read once."""

@@ -82,7 +82,7 @@ def depth(setup):
         "network": f"{', '.join(map(str, depths))} hidden layers of 100 units, no skips, He-uniform weights (relu) or "
         "Glorot-uniform (sigmoid)",
         "rates": ", ".join(f"{rate:g}" for rate in rates) + ", the best for each arm and depth",
-        "tuning": f"on seeds {', '.join(map(str, others))}, judged inside their training parts",
+        "tuning": f"on seeds {list(others)}, judged inside their training parts",
     }
     return _report(found, told)
 

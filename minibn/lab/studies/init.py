@@ -73,7 +73,7 @@ def init(setup):
     told = conditions(draws, Recipe((100,) * 5, steps=steps), seeds, setup) | {
         "network": "5 hidden layers of 100 units, He-uniform weights (relu) or Glorot-uniform (tanh, sigmoid) times the gain",
         "rates": f"{RATE:g} in both arms; and the best of {', '.join(f'{r:g}' for r in rates)} for each arm and gain",
-        "tuning": f"on seeds {', '.join(map(str, others))}, judged inside their training parts",
+        "tuning": f"on seeds {list(others)}, judged inside their training parts",
     }
     return _report(curves, told)
 

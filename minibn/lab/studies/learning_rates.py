@@ -82,18 +82,18 @@ def learning_rates(setup):
         recipe = Recipe((100,) * hidden, steps=steps)
         own = tuned(recipe, draws, rates, others)
         found.append(Depth(hidden, over_rates(recipe, draws, rates, seeds), own))
-    return _report(setup, found, conditions(draws, recipe, seeds, setup, **_more(rates, others)))
+    return _report(found, conditions(draws, recipe, seeds, setup, **_more(rates, others)))
 
 
 def _more(rates, others):
     return {
         "network": f"{' and '.join(map(str, DEPTHS))} hidden layers of 100 relu units, He-uniform weights",
         "rates": ", ".join(f"{rate:g}" for rate in rates),
-        "tuning": f"best rate of each arm on seeds {', '.join(map(str, others))}, judged inside their training parts",
+        "tuning": f"best rate of each arm on seeds {list(others)}, judged inside their training parts",
     }
 
 
-def _report(setup, found, told):
+def _report(found, told):
     answers = {d.hidden: ratio_answer(d.largest[True], d.largest[False]) for d in found}
     return Report(
         "learning-rates",

@@ -73,7 +73,7 @@ def regularization(setup):
         + "; ".join(
             f"{', '.join(f'{rate:g}' for rate in _rates(b.size, b.full))} at {b.name}" for b in found
         ),
-        "tuning": f"on draws {', '.join(map(str, others))}, judged on a validation part inside their training rows",
+        "tuning": f"on draws {list(others)}, judged on a validation part inside their training rows",
         "ghost": f"chunks of {GHOST_SIZE} rows, at batches of {max(STEPS)} and of all rows",
         "margin": f"a change of less than {MARGIN:g} points is none",
     }

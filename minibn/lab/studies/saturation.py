@@ -83,7 +83,7 @@ def saturation(setup):
     told = conditions(draws, Recipe((100,) * 5, steps=steps[-1]), seeds, setup) | {
         "network": "5 hidden layers of 100 units, Glorot-uniform weights times the gain",
         "rates": f"best of {', '.join(f'{rate:g}' for rate in rates)} for each arm after {min(TUNING_STEPS, steps[-1])} "
-        f"steps, on seeds {', '.join(map(str, others))}, judged inside their training parts",
+        f"steps, on seeds {list(others)}, judged inside their training parts",
         "measured": f"on {min(PROBE, len(draws(seeds[0]).y_judged))} judging rows, normalised by their own statistics; "
         "saturated: derivative below 5 % of the largest",
     }
