@@ -148,6 +148,14 @@ def test_a_part_of_its_own_judges_and_rows_are_capped(table):
     assert draws.conditions()["rows"] == "10 to train on, 30 to judge on, 3 classes"
 
 
+def test_a_probe_covers_sorted_rows_evenly(table):
+    draw = Draws(str(table / "parts.npz"))(0)
+    x, y = draw.probe(4)
+    np.testing.assert_array_equal(x, draw.x_judged[[0, 9, 19, 29]])
+    np.testing.assert_array_equal(y, draw.y_judged[[0, 9, 19, 29]])
+    assert len(draw.probe(1000)[1]) == len(draw.y_judged) == 30
+
+
 def test_images_become_black_and_white(table):
     draws = Draws(str(table / "own.npz"), binary=True)
     assert draws.black_and_white and set(np.unique(draws(0).x)) == {0.0, 1.0}

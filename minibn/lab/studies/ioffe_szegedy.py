@@ -136,7 +136,7 @@ def _setting(draws, std, lr, steps, seeds):
 
 
 def _watch(draw):
-    x, y = draw.x_judged[:WATCHED], draw.y_judged[:WATCHED]
+    x, y = draw.probe(WATCHED)
 
     def look(model):
         inputs = last_sigmoid_input(model, x)
@@ -256,9 +256,9 @@ def _width_chart(s):
 
 def _unit_chart(s):
     return Lines(
-        f"input of one last-layer sigmoid: median, 15 to 85 % of the rows, {s.name}",
+        f"one sigmoid of the last hidden layer, {s.name}",
         "step",
-        "input",
+        "input: median, 15 to 85 % of the rows",
         tuple(_unit_series(s, bn) for bn in ARMS),
         log_x=True,
     )

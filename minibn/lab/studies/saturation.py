@@ -121,7 +121,7 @@ def _filled(seen, n):
 
 
 def _watch(draw):
-    x, y = draw.x_judged[:PROBE], draw.y_judged[:PROBE]
+    x, y = draw.probe(PROBE)
     return lambda model: (saturated_share(model, x), first_to_last(gradient_sizes(model, x, y)))
 
 
