@@ -59,7 +59,7 @@ class Curve:
     question=QUESTION,
     source=SOURCE,
     statement="less dependence on initialization; more consistent across seeds (S2 S4)",
-    seconds=60,
+    seconds=65,
 )
 def init(setup):
     """Train five hidden layers of 100 units from weights of seven scales; see :class:`Setup`."""

@@ -101,7 +101,7 @@ class Setting:
     question=QUESTION,
     source=SOURCE,
     statement="loss falls faster, accuracy rises faster with BN (S0 S1 S3 S4)",
-    seconds=60,
+    seconds=35,
 )
 def ioffe_szegedy(setup):
     """Train 3 x 100 sigmoid units on batches of 60 in four settings; see :class:`Setup`."""

@@ -69,7 +69,7 @@ class Depth:
     question="Does batch norm allow a larger learning rate?",
     source=SOURCE,
     statement="higher learning rates without divergence (S4)",
-    seconds=35,
+    seconds=30,
 )
 def learning_rates(setup):
     """Train both arms over a grid of rates at two depths; see :class:`Setup`."""

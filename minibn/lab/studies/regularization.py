@@ -54,7 +54,7 @@ class Batch:
     question=QUESTION,
     source=SOURCE,
     statement="regularizes through noise in the statistics (S2 S4)",
-    seconds=60,
+    seconds=70,
 )
 def regularization(setup):
     """Train on 1000 rows until all are right, at four batch sizes; see :class:`Setup`."""

@@ -69,7 +69,7 @@ class Course:
     question=QUESTION,
     source=SOURCE,
     statement="vanishing and exploding gradients, saturated sigmoid and tanh are relieved (S2)",
-    seconds=60,
+    seconds=30,
 )
 def saturation(setup):
     """Watch five hidden layers of sigmoid and tanh units train from ordinary and from large weights."""
