@@ -174,11 +174,11 @@ def test_tuning_seeds_are_others(seeds):
 # both arms
 
 
-def grid(accuracy, diverged=()):
+def grid(accuracy, diverged=(), baseline=0.1):
     gone = np.zeros(np.shape(accuracy), bool)
     for place in diverged:
         gone[place] = True
-    return Grid((0.1, 1.0, 10.0), (0, 1), {True: np.array(accuracy)}, {True: gone})
+    return Grid((0.1, 1.0, 10.0), (0, 1), {True: np.array(accuracy)}, {True: gone}, np.array([baseline] * 2))
 
 
 def test_the_largest_working_rate():
@@ -188,6 +188,12 @@ def test_the_largest_working_rate():
         10.0,
     ]
     assert grid([[0.1, 0.1]] * 3, [(i, 0) for i in range(3)]).largest_working(True).tolist() == [0.1, 10.0]
+
+
+def test_naming_the_majority_is_not_working():
+    rare = [[0.98, 0.97], [0.99, 0.98], [0.95, 0.95]]
+    assert grid(rare, baseline=0.95).largest_working(True).tolist() == [1.0, 1.0]
+    assert grid(rare, baseline=0.1).largest_working(True).tolist() == [10.0, 10.0]
 
 
 def test_the_best_rate_is_the_smallest_of_several():

@@ -95,6 +95,17 @@ def test_steps_without_over_steps_with():
     assert setting.final.mean == pytest.approx(30)
 
 
+@pytest.mark.parametrize(
+    ("with_bn", "without", "expected"),
+    [([0.1, 0.9, 0.9], [0.1, 0.2, 0.3], "yes"), ([0.1, 0.2, 0.3], [0.1] * 3, "cannot tell"), ([0.9] * 3, [0.9] * 3, "cannot tell"),
+     ([0.1, 0.9, 0.9], [0.1, 0.9, 0.9], "no")],
+)  # fmt: skip
+def test_what_no_arm_reaches_or_both_reach_at_once_tells_nothing(with_bn, without, expected):
+    runs = {True: [Run(with_bn)] * 3, False: [Run(without)] * 3}
+    setting = Setting(0.1, 0.5, (10, 100, 400), runs)
+    assert setting.answer(0.8) == expected
+
+
 def test_growth_counts_from_step_100():
     runs = {True: [Run([1, 2, 3.0], [1.0, 2.0, 6.0])], False: [Run([1, 2, 3.0], [1.0, 0.5, 6.0])]}
     setting = Setting(0.1, 0.5, (10, 100, 1000), runs)
@@ -111,14 +122,16 @@ def test_a_diverged_run_stays_as_it_ended():
 
 def test_trainable_depth_ends_at_the_first_that_fails():
     accuracy = {True: np.array([[0.9], [0.92], [0.85], [0.9]]), False: np.array([[0.9], [0.5], [0.9], [0.9]])}
-    found = Depths("relu", (1, 2, 5, 10), accuracy, {})
+    found = Depths("relu", (1, 2, 5, 10), accuracy, {}, np.array([0.1]))
     assert found.trainable(True) == [10] and found.trainable(False) == [1]
     assert found.ratio.mean == pytest.approx(math.log(10))
 
 
 def test_an_arm_that_never_trains_is_not_called_flat():
     stuck, good = np.full((3, 2), 0.1), np.array([[0.8, 0.8], [0.9, 0.9], [0.7, 0.7]])
-    curve = Curve("relu", (0.1, 1, 10), {True: good, False: stuck}, {True: good, False: stuck}, {})
+    curve = Curve(
+        "relu", (0.1, 1, 10), {True: good, False: stuck}, {True: good, False: stuck}, {}, np.full(2, 0.1)
+    )
     assert curve.saved("tuned").mean == pytest.approx(70)
     assert curve.working("equal", True) == [0.1, 1] and curve.working("equal", False) == []
 

@@ -17,7 +17,13 @@ ARMS = (True, False)
 NAMES = {True: "with batch norm", False: "without batch norm"}
 EPS, BN_MOMENTUM = 1e-5, 0.1
 WORKING = 0.10  # accuracy below the arm's best at which a rate still works
+WORKS = "within 10 points of the best, and at least half way there from the majority share"
 _FIRST_TUNING_SEED = 1000
+
+
+def enough(best, baseline):
+    """Return the accuracy from which a network works: near the best, and far from naming the majority class."""
+    return np.maximum(best - WORKING, (best + baseline) / 2)
 
 
 @dataclass(frozen=True)
@@ -130,12 +136,15 @@ class Grid:
     accuracy : dict of bool to ndarray, shape (rates, seeds)
         By arm: with and without batch norm.
     diverged : dict of bool to ndarray of bool, shape (rates, seeds)
+    baseline : ndarray, shape (seeds,)
+        Majority share of the judging rows.
     """
 
     rates: tuple
     seeds: tuple
     accuracy: dict
     diverged: dict
+    baseline: np.ndarray
 
     def best(self, bn):
         """Return the rate of the highest mean accuracy; the smallest of several."""
@@ -148,9 +157,9 @@ class Grid:
     def largest_working(self, bn):
         """Return per seed the largest rate that works.
 
-        A rate works where the run did not diverge and its accuracy is within 10 points of the arm's best.
+        A rate works where the run did not diverge and its accuracy is :func:`enough` beside the arm's best.
         """
-        near = self.accuracy[bn] >= self.accuracy[bn].max(axis=0) - WORKING
+        near = self.accuracy[bn] >= enough(self.accuracy[bn].max(axis=0), self.baseline)
         working = near & ~self.diverged[bn]
         working[0] |= ~working.any(axis=0)  # where every run diverged, the smallest rate bounds it from above
         return np.array([self.rates[np.flatnonzero(column)[-1]] for column in working.T])
@@ -172,6 +181,7 @@ def over_rates(recipe, draws, rates, seeds, *, tuning=False, arms=ARMS):
         tuple(seeds),
         {bn: np.array([[run.accuracy for run in row] for row in runs[bn]]) for bn in arms},
         {bn: np.array([[run.diverged for run in row] for row in runs[bn]]) for bn in arms},
+        np.array([draws(s, tuning).baseline for s in seeds]),
     )
 
 

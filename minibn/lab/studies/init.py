@@ -8,11 +8,12 @@ from minibn.lab.answers import answer, combined, difference_numbers, in_points, 
 from minibn.lab.arms import (
     ARMS,
     NAMES,
-    WORKING,
+    WORKS,
     Recipe,
     accuracy_series,
     at_rates,
     conditions,
+    enough,
     tuned,
     tuning_seeds,
 )
@@ -36,6 +37,7 @@ class Curve:
     equal: dict
     tuned: dict
     rates: dict
+    baseline: np.ndarray
 
     def shortfall(self, kind, bn):
         """Return per seed how far the accuracy stays, on average over gains, below the best of either arm."""
@@ -48,10 +50,10 @@ class Curve:
         return in_points(self.shortfall(kind, False), self.shortfall(kind, True))
 
     def working(self, kind, bn):
-        """Return the gains whose mean accuracy is within 10 points of the best of either arm."""
+        """Return the gains whose mean accuracy is enough beside the best of either arm."""
         means = {arm: getattr(self, kind)[arm].mean(axis=1) for arm in ARMS}
-        enough = max(mean.max() for mean in means.values()) - WORKING
-        return [gain for gain, found in zip(self.gains, means[bn], strict=True) if found >= enough]
+        least = enough(max(mean.max() for mean in means.values()), self.baseline.mean())
+        return [gain for gain, found in zip(self.gains, means[bn], strict=True) if found >= least]
 
 
 @study(
@@ -74,6 +76,7 @@ def init(setup):
         "network": "5 hidden layers of 100 units, He-uniform weights (relu) or Glorot-uniform (tanh, sigmoid) times the gain",
         "rates": f"{RATE:g} in both arms; and the best of {', '.join(f'{r:g}' for r in rates)} for each arm and gain",
         "tuning": f"on seeds {list(others)}, judged inside their training parts",
+        "works": WORKS,
     }
     return _report(curves, told)
 
@@ -92,7 +95,7 @@ def _curve(draws, activation, gains, rates, steps, seeds, others):
             own[bn].append(each[bn])
             chosen[bn].append(best[bn])
     stacked = [{bn: np.array(rows[bn]) for bn in ARMS} for rows in (equal, own)]
-    return Curve(activation, gains, *stacked, chosen)
+    return Curve(activation, gains, *stacked, chosen, np.array([draws(s).baseline for s in seeds]))
 
 
 def _report(curves, told):

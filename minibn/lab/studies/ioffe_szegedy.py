@@ -19,6 +19,7 @@ from minibn.lab.arms import ARMS, NAMES, Recipe, accuracy_series, arm_series, co
 from minibn.lab.draws import Draws
 from minibn.lab.reach import at_most, looks, median_steps, reached_text, steps_to
 from minibn.lab.report import Lines, Report, Series, Table
+from minibn.lab.statistics import CANNOT_TELL
 from minibn.lab.studies.study import study
 
 QUESTION = "Does a network of sigmoid units get to an accuracy in fewer steps with batch norm?"
@@ -69,7 +70,10 @@ class Setting:
         return log_difference(*(at_most(self.reached(bn, level), self.steps[-1]) for bn in (False, True)))
 
     def answer(self, level):
-        """Say whether batch norm got there sooner."""
+        """Say whether batch norm got there sooner; where most runs of both never did, or at once, no one can tell."""
+        medians = {median_steps(self.reached(bn, level)) for bn in ARMS}
+        if medians <= {None, self.steps[0]} and len(medians) == 1:
+            return CANNOT_TELL
         return ratio_answer(*(at_most(self.reached(bn, level), self.steps[-1]) for bn in (False, True)))
 
     @property

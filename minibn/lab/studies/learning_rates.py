@@ -18,6 +18,7 @@ from minibn.lab.answers import (
 from minibn.lab.arms import (
     ARMS,
     NAMES,
+    WORKS,
     Grid,
     Recipe,
     accuracy_series,
@@ -90,6 +91,7 @@ def _more(rates, others):
         "network": f"{' and '.join(map(str, DEPTHS))} hidden layers of 100 relu units, He-uniform weights",
         "rates": ", ".join(f"{rate:g}" for rate in rates),
         "tuning": f"best rate of each arm on seeds {list(others)}, judged inside their training parts",
+        "works": f"no divergence; {WORKS}",
     }
 
 
