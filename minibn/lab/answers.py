@@ -42,6 +42,11 @@ def combined(answers):
     return IN_PART if found & {YES, IN_PART} else CANNOT_TELL
 
 
+def parts_text(answers):
+    """Return the answers to the parts of a question, by name, as a sentence."""
+    return "; ".join(f"{name}: {found}" for name, found in answers.items()) + "."
+
+
 def in_points(with_bn, without):
     """Return the paired Difference of two arms' shares, in percentage points."""
     return paired_difference(*(_rounded(100 * np.asarray(arm, float)) for arm in (with_bn, without)))

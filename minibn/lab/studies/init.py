@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minibn.lab.answers import answer, combined, difference_numbers, in_points, points_cell, points_text
+from minibn.lab.answers import (
+    answer,
+    combined,
+    difference_numbers,
+    in_points,
+    parts_text,
+    points_cell,
+    points_text,
+)
 from minibn.lab.arms import (
     ARMS,
     NAMES,
@@ -105,7 +113,7 @@ def _report(curves, told):
         "How much the initial scale matters",
         QUESTION,
         combined(answers.values()),
-        tuple(text for curve in curves for text in _statements(curve)),
+        (parts_text(answers), *(text for curve in curves for text in _statements(curve))),
         tuple(_table(curve) for curve in curves),
         tuple(_chart(curve) for curve in curves),
         {c.activation: _numbers(c) | {"answer": answers[c.activation]} for c in curves},

@@ -10,6 +10,7 @@ from minibn.lab.answers import (
     difference_numbers,
     in_points,
     log_difference,
+    parts_text,
     points_cell,
     points_text,
     ratio_answer,
@@ -96,16 +97,16 @@ def _more(rates, others):
 
 
 def _report(found, told):
-    answers = {d.hidden: ratio_answer(d.largest[True], d.largest[False]) for d in found}
+    answers = {f"{d.hidden} hidden layers": ratio_answer(d.largest[True], d.largest[False]) for d in found}
     return Report(
         "learning-rates",
         "How large a learning rate each arm takes",
         "Does batch norm allow a larger learning rate?",
         combined(answers.values()),
-        tuple(text for depth in found for text in _statements(depth)),
+        (parts_text(answers), *(text for depth in found for text in _statements(depth))),
         tuple(_table(depth) for depth in found),
         tuple(_chart(depth) for depth in found),
-        {f"{d.hidden} hidden layers": _numbers(d) | {"answer": answers[d.hidden]} for d in found},
+        {name: _numbers(d) | {"answer": answers[name]} for name, d in zip(answers, found, strict=True)},
         told,
         SOURCE,
     )

@@ -5,7 +5,15 @@ from functools import partial
 
 import numpy as np
 
-from minibn.lab.answers import answer, combined, difference_numbers, in_points, points_cell, points_text
+from minibn.lab.answers import (
+    answer,
+    combined,
+    difference_numbers,
+    in_points,
+    parts_text,
+    points_cell,
+    points_text,
+)
 from minibn.lab.arms import ARMS, NAMES, Recipe, accuracy_series, conditions, trained, tuned, tuning_seeds
 from minibn.lab.draws import Draws
 from minibn.lab.layers import with_ghost_batches
@@ -111,12 +119,18 @@ def _run(recipe, draw, bn, lr, seed):
 def _report(found, told):
     noisy = {b.name: answer(b.reduction, MARGIN) for b in found if not b.full}
     ghosts = {b.name: answer(b.ghost_reduction, MARGIN) for b in found if b.ghost_reduction}
+    told_apart = {f"lower error at {name}": found for name, found in noisy.items()}
+    told_apart |= {f"lower still with ghost batches at {name}": found for name, found in ghosts.items()}
     return Report(
         "regularization",
         "Batch norm as a regulariser",
         QUESTION,
-        combined([*noisy.values(), *ghosts.values()]),
-        (*(_statement(b) for b in found), *(_ghost_statement(b) for b in found if b.ghost_reduction)),
+        combined(told_apart.values()),
+        (
+            parts_text(told_apart),
+            *(_statement(b) for b in found),
+            *(_ghost_statement(b) for b in found if b.ghost_reduction),
+        ),
         (_table(found),),
         (_chart(found), _reduction_chart(found)),
         {b.name: _numbers(b) for b in found} | {"answers": {"batch norm": noisy, GHOST: ghosts}},
