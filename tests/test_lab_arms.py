@@ -14,7 +14,7 @@ from minibn.lab.answers import (
     ratio_answer,
     ratio_text,
 )
-from minibn.lab.arms import Grid, Recipe, over_rates, trained, tuned, tuning_seeds
+from minibn.lab.arms import RateGrid, Recipe, over_rates, trained, tuned, tuning_seeds
 from minibn.lab.draws import Draws, looks_like_images
 from minibn.lab.reach import at_most, looks, median_steps, reached_text, steps_to
 from minibn.nn import Sigmoid, Tanh, mlp
@@ -178,7 +178,9 @@ def grid(accuracy, diverged=(), baseline=0.1):
     gone = np.zeros(np.shape(accuracy), bool)
     for place in diverged:
         gone[place] = True
-    return Grid((0.1, 1.0, 10.0), (0, 1), {True: np.array(accuracy)}, {True: gone}, np.array([baseline] * 2))
+    return RateGrid(
+        (0.1, 1.0, 10.0), (0, 1), {True: np.array(accuracy)}, {True: gone}, np.array([baseline] * 2)
+    )
 
 
 def test_the_largest_working_rate():

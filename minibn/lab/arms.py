@@ -127,7 +127,7 @@ def trained(recipe, draw, *, bn, lr, seed, looks=(), look=None):
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class RateGrid:
     """Both arms over learning rates.
 
     Attributes
@@ -170,13 +170,13 @@ def over_rates(recipe, draws, rates, seeds, *, tuning=False, arms=ARMS):
 
     Returns
     -------
-    Grid
+    RateGrid
     """
     runs = {
         bn: [[trained(recipe, draws(s, tuning), bn=bn, lr=rate, seed=s) for s in seeds] for rate in rates]
         for bn in arms
     }
-    return Grid(
+    return RateGrid(
         tuple(rates),
         tuple(seeds),
         {bn: np.array([[run.accuracy for run in row] for row in runs[bn]]) for bn in arms},

@@ -20,7 +20,7 @@ from minibn.lab.arms import (
     ARMS,
     NAMES,
     WORKS,
-    Grid,
+    RateGrid,
     Recipe,
     accuracy_series,
     conditions,
@@ -42,7 +42,7 @@ class Depth:
     """Both arms of one depth over all rates, and the rates tuned on other seeds."""
 
     hidden: int
-    grid: Grid
+    grid: RateGrid
     rates: dict
 
     @property
