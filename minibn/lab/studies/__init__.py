@@ -6,11 +6,17 @@ question, its source and its cost.
 
 from minibn.lab.studies import (
     batch_size,
+    depth,
     eval_mode,
     gradient_growth,
     imbalance,
+    init,
+    ioffe_szegedy,
     landscape,
+    learning_rates,
     precise_stats,
+    regularization,
+    saturation,
     scale_invariance,
 )
 from minibn.lab.studies.study import STUDIES, Setup, Study, find
@@ -20,11 +26,17 @@ __all__ = [
     "Setup",
     "Study",
     "batch_size",
+    "depth",
     "eval_mode",
     "find",
     "gradient_growth",
     "imbalance",
+    "init",
+    "ioffe_szegedy",
     "landscape",
+    "learning_rates",
     "precise_stats",
+    "regularization",
+    "saturation",
     "scale_invariance",
 ]
