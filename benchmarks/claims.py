@@ -68,7 +68,7 @@ CLAIMS = (
           "Where the network without it nearly diverges; not in general"),
     Claim("Deeper networks become trainable", "minibn study depth", "Supported (Ioffe and Szegedy 2015; Bjorck et al. 2018)"),
     Claim("Saturated sigmoid and tanh units, and vanishing gradients, are relieved", "minibn study saturation",
-          "Early in training yes; late, saturation returns as gamma grows"),
+          "Early in training yes; later it depends: gamma grows, and saturation may return (Ioffe and Szegedy 2015, Fig. 1)"),
     Claim("Exploding gradients are relieved", "minibn study gradient-growth",
           "False at initialization: each layer multiplies the squared gradient, by pi/(pi-1) for large batches (Yang et al. 2019)"),
     Claim("It reduces internal covariate shift, and works because of that", "minibn study landscape",
@@ -92,7 +92,7 @@ CLAIMS = (
     Claim("A bad run: the loss is noisy or stuck, accuracy low", "minibn train --no-bn --lr 1 --epochs 10 --seed 1 --out bad && minibn doctor bad",
           "A checklist, not a theorem", _diagnosed),
     Claim("Overfitting shows as a low training loss beside a high validation loss",
-          "minibn train --data wine --val-fraction 0.9 --hidden 64 --epochs 300 --no-bn --out over && minibn doctor over",
+          "minibn train --data example-hard --hidden 128 --epochs 200 --lr 0.1 --no-bn --out over && minibn doctor over",
           "Supported, when both losses are taken in evaluation mode", _diagnosed),
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ PAGE = "report.html"
 _TONES = {
     "good": ("yes", "helps", "holds", "healthy", "good"),
     "bad": ("no", "hurts", "fails", "not healthy", "not good", "fault", "faults"),
-    "unsure": ("cannot tell", "unclear"),
+    "unsure": ("cannot tell", "in part", "unclear"),
 }
 _KEEPS_TO_ITSELF = "default-src 'none'; style-src 'unsafe-inline'"
 _NO_FIGURES = ("", "-", "nan", "inf", "-inf", "diverged")

@@ -90,7 +90,8 @@ def _printed(command, cwd):
     process = _shell(command, cwd)
     progress = re.compile(r": (epoch |run )?\d+|^compiling kernels")
     errors = [line for line in process.stderr.splitlines() if not progress.search(line)]
-    return process.stdout + "".join(f"{line}\n" for line in errors)
+    printed = process.stdout + "".join(f"{line}\n" for line in errors)
+    return printed.replace(str(ROOT), "/home/you/minibn")
 
 
 def _assert_alike(printed, shown, command):
