@@ -103,7 +103,7 @@ def _compared(settings, seeds, label, **options):
 
 def _tuned(settings, seeds):
     from minibn.lab import tune
-    from minibn.lab.tuning import RATES, SEEDS
+    from minibn.lab.comparison.tuning import RATES, SEEDS
 
     from .progress import many_runs
 

@@ -73,7 +73,7 @@ def sweep(context, seeds, seed, jobs, dask, mpi, resume, out, overwrite, as_json
 
     announce_compilation()
     grid = _stored(context, resume) if resume else _grid(options, range(seed, seed + seeds))
-    from minibn.lab.sweep import look
+    from minibn.lab.sweeps.sweep import look
 
     first = look(grid)
     with _place(jobs, dask, mpi) as (executor, workers):
@@ -117,7 +117,7 @@ def _stored(context, folder):
     """Return the grid of the sweep in a folder; every other option is stored there too."""
     from pathlib import Path
 
-    from minibn.lab.trial_file import stored_grid
+    from minibn.lab.sweeps.trial_file import stored_grid
 
     given = click.core.ParameterSource.COMMANDLINE
     for name in context.params:
@@ -133,7 +133,7 @@ def _place(jobs, dask, mpi):
         raise click.UsageError("--jobs, --dask and --mpi exclude each other; give one")
     if dask is None and not mpi:
         return nullcontext((None, 1))
-    from minibn.lab.executors import dask_cluster, mpi_pool
+    from minibn.lab.sweeps.executors import dask_cluster, mpi_pool
 
     return mpi_pool() if mpi else dask_cluster(dask)
 

@@ -8,6 +8,7 @@ import pytest
 from cases import needs_jit
 from scipy import stats
 
+from minibn.data import load
 from minibn.errors import NonFiniteLossError
 from minibn.lab import (
     ARMS,
@@ -21,7 +22,7 @@ from minibn.lab import (
     run,
     tune,
 )
-from minibn.lab.compare import Pair
+from minibn.lab.comparison.pairs import Pair
 from minibn.train import EpochRecord, Settings, build, epochs, prepare, with_arm
 
 SMALL = Settings(data="iris", epochs=2, hidden=(4,), batch_size=16)
@@ -49,11 +50,10 @@ def test_both_arms_share_split_weights_and_order(small):
 
 def test_a_file_is_read_once(monkeypatch):
     pytest.importorskip("sklearn")
-    from minibn.lab import compare
+    from minibn.lab.comparison import pairs as module
 
     read = []
-    monkeypatch.setattr(compare, "load", lambda *a, **k: read.append(a) or compare_load(*a, **k))
-    compare_load = __import__("minibn.data", fromlist=["load"]).load
+    monkeypatch.setattr(module, "load", lambda *a, **k: read.append(a) or load(*a, **k))
     made = list(experiments(SMALL, range(3)))
     assert len(read) == 1
     assert not np.array_equal(made[0].train_rows, made[1].train_rows)

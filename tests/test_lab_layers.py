@@ -7,7 +7,7 @@ import pytest
 from minibn.autograd import Tensor, gradcheck
 from minibn.errors import ArgumentError, BatchSizeError
 from minibn.lab import StepTrainer
-from minibn.lab.layers import GhostBatchNorm, with_ghost_batches
+from minibn.lab.layers.ghost import GhostBatchNorm, with_ghost_batches
 from minibn.nn import BatchNorm, mlp
 from minibn.train import SGD
 

@@ -7,8 +7,8 @@ import pytest
 
 from minibn.autograd import Tensor, gradcheck
 from minibn.errors import ArgumentError
-from minibn.lab.layer_norm import LayerNorm, with_layer_norm
-from minibn.lab.noise import ShiftNoise, with_noise
+from minibn.lab.layers.layer_norm import LayerNorm, with_layer_norm
+from minibn.lab.layers.noise import ShiftNoise, with_noise
 from minibn.lab.probes import covariate_shift, walk
 from minibn.nn import BatchNorm, Dense, ReLU, Sequential, mlp
 

@@ -6,7 +6,7 @@ from cases import needs_jit
 
 from minibn.errors import ArgumentError, DtypeError
 from minibn.lab import StepTrainer, lr_find, run
-from minibn.lab.rate_curve import rate_curve
+from minibn.lab.rates.rate_curve import rate_curve
 from minibn.nn import mlp
 from minibn.train import SGD, Settings, prepare, with_arm
 

@@ -8,9 +8,9 @@ import pytest
 
 from minibn.errors import ArgumentError, DataError, DtypeError, WorkerError
 from minibn.lab import Grid, run, sweep
-from minibn.lab.dispatch import played
-from minibn.lab.executors import InProcess, dask_cluster, mpi_pool
-from minibn.lab.trial_file import TrialFile, stored_grid
+from minibn.lab.sweeps.dispatch import played
+from minibn.lab.sweeps.executors import InProcess, dask_cluster, mpi_pool
+from minibn.lab.sweeps.trial_file import TrialFile, stored_grid
 from minibn.train import Settings, prepare
 
 

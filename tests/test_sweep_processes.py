@@ -15,8 +15,8 @@ from command import MINIBN, run
 
 from minibn.errors import WorkerError
 from minibn.lab import Grid, sweep
-from minibn.lab.executors import dask_cluster, local_processes
-from minibn.lab.trial_file import stored_grid
+from minibn.lab.sweeps.executors import dask_cluster, local_processes
+from minibn.lab.sweeps.trial_file import stored_grid
 from minibn.train import Settings
 
 pytestmark = pytest.mark.subprocess
@@ -104,7 +104,7 @@ def test_ctrl_c_is_one_line_and_leaves_a_file_to_continue(whole, tmp_path, jobs)
 WORKERS = """
 import os, sys, time
 from concurrent.futures import wait
-from minibn.lab.executors import local_processes
+from minibn.lab.sweeps.executors import local_processes
 
 if __name__ == "__main__":
     with local_processes(2) as (pool, count):

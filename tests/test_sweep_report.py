@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from minibn.lab import Grid
-from minibn.lab.cells import cells_of
 from minibn.lab.report import HeatMap, Lines
-from minibn.lab.stable_rates import stable_rates
-from minibn.lab.sweep_charts import MOST_MAPS, maps_left_out, sweep_charts
-from minibn.lab.sweep_report import sweep_report
+from minibn.lab.sweeps.cells import cells_of
+from minibn.lab.sweeps.charts import MOST_MAPS, maps_left_out, sweep_charts
+from minibn.lab.sweeps.report import sweep_report
+from minibn.lab.sweeps.stable_rates import stable_rates
 from minibn.train import Settings, prepare
 
 SEEDS = tuple(range(8))

@@ -3,13 +3,13 @@
 Everything here uses the public interface of training and returns data; nothing is printed or drawn.
 """
 
-from minibn.lab.compare import ARMS, WITH, WITHOUT, Pair, experiments, pairs
-from minibn.lab.comparison import Comparison
-from minibn.lab.comparison_report import comparison_report
+from minibn.lab.comparison.comparison import Comparison
+from minibn.lab.comparison.pairs import ARMS, WITH, WITHOUT, Pair, experiments, pairs
+from minibn.lab.comparison.report import comparison_report
+from minibn.lab.comparison.tuning import Tuning, tune
 from minibn.lab.doctor import Diagnosis, Finding, doctor
-from minibn.lab.grid import Grid
-from minibn.lab.lr_find import lr_find
 from minibn.lab.ranking import curve_series, precision_recall_chart, threshold_point
+from minibn.lab.rates.lr_find import lr_find
 from minibn.lab.report import HeatMap, Lines, Report, Series, Table
 from minibn.lab.run import Outcome, run
 from minibn.lab.statistics import (
@@ -22,8 +22,8 @@ from minibn.lab.statistics import (
     verdict,
 )
 from minibn.lab.steps import StepTrainer
-from minibn.lab.sweep import sweep
-from minibn.lab.tuning import Tuning, tune
+from minibn.lab.sweeps.grid import Grid
+from minibn.lab.sweeps.sweep import sweep
 
 __all__ = [
     "ARMS",

@@ -8,13 +8,14 @@ import numpy as np
 
 from minibn.data.stream import INIT, generator
 from minibn.lab.answers import bands
+from minibn.lab.comparison.pairs import WITH, WITHOUT
 from minibn.lab.report import Series
 from minibn.lab.steps import StepTrainer
 from minibn.nn import mlp
 from minibn.train import SGD
 
 ARMS = (True, False)
-NAMES = {True: "with batch norm", False: "without batch norm"}
+NAMES = {True: WITH, False: WITHOUT}
 EPS, BN_MOMENTUM = 1e-5, 0.1
 WORKING = 0.10  # accuracy below the arm's best at which a rate still works
 WORKS = "within 10 points of the best, and at least half way there from the majority share"

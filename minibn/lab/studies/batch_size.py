@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from minibn.lab.layer_norm import with_layer_norm
+from minibn.lab.layers.layer_norm import with_layer_norm
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.statistics import HELPS, HURTS, NO_DIFFERENCE, mean_interval, paired_difference, verdict
 from minibn.lab.studies.study import study

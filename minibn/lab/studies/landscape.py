@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minibn.lab.noise import with_noise
+from minibn.lab.layers.noise import with_noise
 from minibn.lab.probes import covariate_shift, walk
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.statistics import mean_interval, paired_difference, ratio_interval

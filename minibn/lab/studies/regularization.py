@@ -16,7 +16,7 @@ from minibn.lab.answers import (
 )
 from minibn.lab.arms import ARMS, NAMES, Recipe, accuracy_series, conditions, trained, tuned, tuning_seeds
 from minibn.lab.draws import Draws
-from minibn.lab.layers import with_ghost_batches
+from minibn.lab.layers.ghost import with_ghost_batches
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.studies.study import study
 

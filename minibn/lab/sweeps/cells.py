@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from minibn.lab.compare import WITH, WITHOUT
+from minibn.lab.comparison.pairs import WITH, WITHOUT
 from minibn.lab.statistics import (
     CANNOT_TELL,
     HELPS,
@@ -94,7 +94,7 @@ def cells_of(grid, results):
     ----------
     grid : Grid
     results : dict
-        What :func:`minibn.lab.trial.result_of` told of each trial, by its key.
+        What :func:`minibn.lab.sweeps.trial.result_of` told of each trial, by its key.
 
     Returns
     -------

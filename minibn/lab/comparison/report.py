@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minibn.lab.compare import ARMS, WITH, WITHOUT
+from minibn.lab.comparison.pairs import ARMS, WITH, WITHOUT
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.statistics import CANNOT_TELL, HELPS, HURTS, MARGIN, NO_DIFFERENCE
 

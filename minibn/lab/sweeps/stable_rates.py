@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from minibn.lab.compare import WITH, WITHOUT
+from minibn.lab.comparison.pairs import WITH, WITHOUT
 
 _LEARNED = 0.1  # share of the majority baseline's errors that a network which learns gets right
 NEAR_BEST = 10.0  # points of accuracy below the arm's best that still count as working

@@ -6,11 +6,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from minibn.data import EXAMPLES
-from minibn.lab.dispatch import played
-from minibn.lab.executors import InProcess, local_processes
-from minibn.lab.sweep_report import sweep_report
-from minibn.lab.trial import play
-from minibn.lab.trial_file import TrialFile
+from minibn.lab.sweeps.dispatch import played
+from minibn.lab.sweeps.executors import InProcess, local_processes
+from minibn.lab.sweeps.report import sweep_report
+from minibn.lab.sweeps.trial import play
+from minibn.lab.sweeps.trial_file import TrialFile
 from minibn.train import prepare
 
 _LOOK = 1.0  # seconds of trials in this process, before more are thought of
@@ -31,7 +31,7 @@ def sweep(grid, path=None, *, jobs=1, executor=None, workers=1, progress=None, f
         Processes: 1 for this one; None for this one, and as many others as there are cores once more than 15 s of
         work are left. A script that asks for others needs ``if __name__ == "__main__":``.
     executor : concurrent.futures.Executor, optional
-        To run on, in place of ``jobs``; :mod:`minibn.lab.executors` gives those of dask and MPI.
+        To run on, in place of ``jobs``; :mod:`minibn.lab.sweeps.executors` gives those of dask and MPI.
     workers : int
         Calls that this executor runs at once.
     progress : callable, optional

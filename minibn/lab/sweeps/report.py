@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 
-from minibn.lab.cells import cells_of
-from minibn.lab.compare import WITH, WITHOUT
-from minibn.lab.grid import AXES
+from minibn.lab.comparison.pairs import WITH, WITHOUT
 from minibn.lab.report import Report, Table
-from minibn.lab.stable_rates import NEAR_BEST, stable_rates
 from minibn.lab.statistics import CANNOT_TELL, HELPS, HURTS, NO_DIFFERENCE
-from minibn.lab.sweep_charts import MOST_MAPS, maps_left_out, shown, sweep_charts
+from minibn.lab.sweeps.cells import cells_of
+from minibn.lab.sweeps.charts import MOST_MAPS, maps_left_out, shown, sweep_charts
+from minibn.lab.sweeps.grid import AXES
+from minibn.lab.sweeps.stable_rates import NEAR_BEST, stable_rates
 
 _HEADS = {"batch_size": "batch", "init_scale": "init scale", "lr": "lr"}
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from minibn.lab.compare import ARMS, WITH, WITHOUT
+from minibn.lab.comparison.pairs import ARMS, WITH, WITHOUT
 from minibn.lab.statistics import mean_interval, paired_difference, spread_ratio, verdict
 
 POINTS = 100.0  # percentage points of a share

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from minibn.lab.compare import ARMS, pairs
+from minibn.lab.comparison.pairs import ARMS, pairs
 
 RATES = {
     "sgd": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0),

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from minibn.data import EXAMPLES, load
 from minibn.errors import DataError
-from minibn.lab.grid import neutral
 from minibn.lab.run import run
+from minibn.lab.sweeps.grid import neutral
 from minibn.train import prepare
 
 

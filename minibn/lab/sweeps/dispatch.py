@@ -4,7 +4,7 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
 
 from minibn.errors import WorkerError
-from minibn.lab.trial import play
+from minibn.lab.sweeps.trial import play
 
 CHUNK_SECONDS = 0.25  # enough to make the cost of a call vanish, little enough to lose
 _LARGEST = 256

@@ -2,9 +2,9 @@
 
 from itertools import product
 
-from minibn.lab.compare import WITH, WITHOUT
-from minibn.lab.grid import AXES
+from minibn.lab.comparison.pairs import WITH, WITHOUT
 from minibn.lab.report import HeatMap, Lines, Series
+from minibn.lab.sweeps.grid import AXES
 
 MOST_MAPS = 6
 UNIT = "points, with minus without"

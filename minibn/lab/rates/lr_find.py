@@ -7,8 +7,8 @@ import numpy as np
 from minibn.data import class_weights
 from minibn.errors import ArgumentError
 from minibn.functional import checks
-from minibn.lab.compare import WITH, WITHOUT, experiments
-from minibn.lab.rate_curve import rate_curve
+from minibn.lab.comparison.pairs import WITH, WITHOUT, experiments
+from minibn.lab.rates.rate_curve import rate_curve
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.steps import StepTrainer
 from minibn.nn import SoftmaxCrossEntropy

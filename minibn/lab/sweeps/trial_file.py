@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from minibn.errors import ArgumentError, DataError
-from minibn.lab.grid import Grid
+from minibn.lab.sweeps.grid import Grid
 from minibn.train.files import write_atomically
 
 KIND = "minibn sweep"

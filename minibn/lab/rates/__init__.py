@@ -1,0 +1,1 @@
+"""Learning-rate range tests: which rates to start from."""
