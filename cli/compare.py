@@ -1,6 +1,7 @@
 """``minibn compare``."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -41,7 +42,7 @@ def compare(out, overwrite, as_json, threads, seeds, tune_lr, with_page, **optio
     experiment = prepare(settings_from(options, epochs=10))
     say_unused(options, experiment)
     settings, name = experiment.settings, experiment.dataset.name
-    folder = open_folder(out, overwrite, f"{name}-compare-{settings.seed}")
+    folder = open_folder(out, overwrite or _unfinished(out), f"{name}-compare-{settings.seed}")
     manifest = write_manifest(folder, experiment, threads, "compare")
     if not as_json:
         from .tables import describe
@@ -79,6 +80,13 @@ def _conditions(experiment, seeds):
     from .tables import conditions
 
     return conditions(experiment) | {"seeds": f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else seeds[0]}
+
+
+def _unfinished(out):
+    """Say whether a folder holds a comparison that was interrupted: it begins again, so nothing is lost."""
+    from .runs import METRICS, is_comparison
+
+    return bool(out) and is_comparison(out) and not (Path(out) / METRICS).exists()
 
 
 def _subfolders(folder):

@@ -288,6 +288,13 @@ def test_overwrite_removes_the_arms_of_an_earlier_comparison(tmp_path):
     assert not list((tmp_path / "both").glob("*/model.safetensors"))
 
 
+def test_an_interrupted_comparison_begins_again(tmp_path):
+    run("compare", "--epochs", 1, "--seeds", 2, "--out", "both", cwd=tmp_path)
+    assert "holds a run" in run("compare", "--epochs", 1, "--out", "both", cwd=tmp_path, code=2).stderr
+    (tmp_path / "both/metrics.json").unlink()  # an interrupted one has none yet
+    run("compare", "--epochs", 1, "--seeds", 2, "--out", "both", cwd=tmp_path)
+
+
 def test_dropping_duplicates_must_leave_two_rows_of_a_class(tmp_path):
     rows = [f"{i},{i % 5},{'ab'[i % 2]}" for i in range(20)] + ["7,7,rare", "7,7,rare"]
     (tmp_path / "data.csv").write_text("\n".join(["x,y,kind", *rows]) + "\n")

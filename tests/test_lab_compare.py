@@ -115,6 +115,34 @@ def test_losses_of_an_arm_with_diverged_runs_are_medians():
     assert comparison.centre(WITH, "train_loss", 2) == (0.5, 0.5, 0.5)
 
 
+def test_what_the_verdict_on_accuracy_leaves_out_is_said():
+    pairs_ = tuple(Pair(k, {arm: outcome([4.0], diverged=True) for arm in ARMS}) for k in range(2))
+    said = comparison_report(Comparison(pairs_), Settings()).statements
+    assert any(line.startswith("No run of either arm trained") for line in said)
+    rare = [outcome([1.0]) for _ in range(4)]
+    for run_ in rare:
+        run_.majority["accuracy"] = 0.98
+    pairs_ = tuple(Pair(k, dict(zip(ARMS, two, strict=True))) for k, two in enumerate((rare[:2], rare[2:])))
+    said = comparison_report(Comparison(pairs_), Settings()).statements
+    assert any("accuracy can hardly show a difference" in line for line in said)
+
+
+def test_losses_have_paired_differences():
+    arms = [[1.0, 0.4], [1.2, 0.6], [0.9, 0.5]], [[1.5, 0.3], [1.4, 0.5], [1.6, 0.6]]
+    found = Comparison(
+        tuple(
+            Pair(k, dict(zip(ARMS, map(outcome, two), strict=True)))
+            for k, two in enumerate(zip(*arms, strict=True))
+        )
+    )
+    assert found.loss_saved(1) == paired_difference([1.5, 1.4, 1.6], [1.0, 1.2, 0.9])
+    assert found.loss_saved(2).wins == 1
+    numbers = comparison_report(found, Settings()).numbers
+    assert [row["epoch"] for row in numbers["loss_saved"]] == [1, 2]
+    assert set(numbers["metrics"]) >= {"accuracy", "precision", "recall"}
+    assert with_a_diverged_run().loss_saved(1) is None
+
+
 def test_a_run_that_stopped_early_keeps_its_figures():
     comparison = Comparison((Pair(0, {WITH: outcome([1.0]), WITHOUT: outcome([2.0, 1.5])}),))
     assert comparison.values(WITH, "train_loss", 2) == [1.0]

@@ -45,6 +45,18 @@ class Comparison:
         """Paired difference of the validation accuracy in points."""
         return self.metric_difference("accuracy")
 
+    @property
+    def baseline(self):
+        """Validation accuracy of always naming the largest class, as a share, mean over seeds."""
+        return float(np.mean([pair.outcomes[WITH].majority["accuracy"] for pair in self.pairs]))
+
+    def loss_saved(self, epoch):
+        """Return how much lower the training loss of an epoch is with batch norm, in nats; None with diverged runs."""
+        if any(self.diverged(arm) for arm in ARMS):
+            return None
+        with_bn, without = (self.values(arm, "train_loss", epoch) for arm in (WITH, WITHOUT))
+        return paired_difference(without, with_bn)
+
     @cached_property
     def spread(self):
         """How many times as much the accuracy scatters over seeds with batch norm: ratio, low, high; or None."""
