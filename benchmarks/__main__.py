@@ -114,10 +114,10 @@ def table(folder, into):
               help="Write the table between the marks of this page.")  # fmt: skip
 def claims_table(files, into):
     """Ask the software what teaching texts claim of batch norm: one real run per claim."""
-    from benchmarks import claims
+    from benchmarks.claims import run
 
-    text = claims.table(files)
-    click.echo(text) if into is None else claims.write(into, text)
+    text = run.table(files)
+    click.echo(text) if into is None else run.write(into, text)
 
 
 main.add_command(doctor)

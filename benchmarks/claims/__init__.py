@@ -1,0 +1,1 @@
+"""What teaching texts claim of batch norm, each claim asked of the software itself: docs/claims.md."""
