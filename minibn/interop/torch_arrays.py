@@ -13,7 +13,7 @@ def array_of(name, tensor):
     name : str
         For messages.
     tensor : torch.Tensor or array_like
-        On any device, with or without a gradient; half precision becomes float32.
+        On any device, with or without a gradient; bfloat16, which NumPy lacks, becomes float32.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def array_of(name, tensor):
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
             raise ConversionError(f"{name} is not a plain tensor of numbers; call dequantize() or to_dense()")
         tensor = tensor.cpu()
-        tensor = (tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor).numpy()
+        tensor = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
     array = np.array(tensor)
     if array.dtype.kind not in "iuf":
         raise ConversionError(f"{name} must hold real numbers, got {array.dtype}; convert it to float32")
