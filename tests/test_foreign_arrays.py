@@ -52,7 +52,9 @@ def test_the_front_door(kind):
     found = functional.batch_norm_forward(KINDS[kind](X), KINDS[kind](ONE), KINDS[kind](ZERO))
     for ours, theirs in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    loss = functional.softmax_cross_entropy_forward(KINDS[kind](X), KINDS[kind](Y), KINDS[kind](np.arange(1.0, 5)))
+    loss = functional.softmax_cross_entropy_forward(
+        KINDS[kind](X), KINDS[kind](Y), KINDS[kind](np.arange(1.0, 5))
+    )
     assert loss[0] == functional.softmax_cross_entropy_forward(X, Y, np.arange(1.0, 5))[0]
 
 
@@ -137,7 +139,9 @@ def test_what_cannot_be_taken_is_one_line_with_the_remedy(name, door):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("make", [lambda: need("torch").arange(8).reshape(2, 4), lambda: polars_frame(X.astype(int))])
+@pytest.mark.parametrize(
+    "make", [lambda: need("torch").arange(8).reshape(2, 4), lambda: polars_frame(X.astype(int))]
+)
 def test_a_remedy_works_on_what_was_given(make):
     x = make()
     with pytest.raises(DtypeError, match=r"got int64; use (.*)$") as caught:

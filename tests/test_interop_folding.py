@@ -20,7 +20,10 @@ def norm(features, dtype, **options):
     layer = nn.BatchNorm(features, dtype=dtype, **options)
     layer.gamma.data[...] = rng.normal(1, 1, features) * layer.affine + (not layer.affine)
     layer.beta.data[...] = rng.normal(0, 2, features) * layer.affine
-    layer.running_mean[...], layer.running_var[...] = rng.normal(0, 3, features), rng.uniform(0.1, 9, features)
+    layer.running_mean[...], layer.running_var[...] = (
+        rng.normal(0, 3, features),
+        rng.uniform(0.1, 9, features),
+    )
     return layer
 
 

@@ -133,7 +133,14 @@ def test_our_own_file_is_a_state(tmp_path):
 def test_notes(capsys):
     from_torch(torch.nn.Sequential(*network(torch.float16), torch.nn.Softmax(dim=1)))
     printed = capsys.readouterr().out.splitlines()
-    said = ["transposed to (6, 5)", "momentum 0.1 weighs the new value", "ReLU", "(5, 3)", "softmax", "float32"]
+    said = [
+        "transposed to (6, 5)",
+        "momentum 0.1 weighs the new value",
+        "ReLU",
+        "(5, 3)",
+        "softmax",
+        "float32",
+    ]
     assert len(printed) == 6
     assert all(part in line for part, line in zip(said[:5], printed[:5], strict=True))
     lines = []

@@ -108,7 +108,17 @@ def test_other_packages_are_imported_where_the_design_says():
 
 
 def test_optional_packages_are_never_imported_at_module_level():
-    optional = {"sklearn", "pandas", "pyarrow", "matplotlib", "torch", "onnx", "onnxruntime", "keras", "click"}
+    optional = {
+        "sklearn",
+        "pandas",
+        "pyarrow",
+        "matplotlib",
+        "torch",
+        "onnx",
+        "onnxruntime",
+        "keras",
+        "click",
+    }
     found = [
         f"{path.relative_to(ROOT)}:{line}"
         for path in SOURCES

@@ -28,7 +28,7 @@ def as_array(name, value):
         For a sparse matrix, memory of a device, a tensor that requires a gradient, or a dtype unknown to NumPy,
         with the line that converts.
     """
-    if isinstance(value, np.ndarray) or isinstance(value, type):
+    if isinstance(value, (np.ndarray, type)):
         return value
     if is_sparse(value):
         size = value.shape[0] * value.shape[-1] * value.dtype.itemsize / 1e6

@@ -39,7 +39,9 @@ def from_onnx(path, *, report=print):
     model = _load(onnx, Path(path))
     version = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
     if version < OLDEST_OPSET:
-        raise ConversionError(f"{path}: opset {version} is too old; export with opset 17, at least {OLDEST_OPSET}")
+        raise ConversionError(
+            f"{path}: opset {version} is too old; export with opset 17, at least {OLDEST_OPSET}"
+        )
     return parts.assemble(_Reading(onnx, model.graph).parts(), report)
 
 
@@ -73,7 +75,9 @@ class _Reading:
         for node in nodes:  # the standard sorts nodes so that each comes after those it needs
             current = self._follow(node, current)
         if current != self.graph.output[0].name:
-            raise ConversionError(f"the graph is not a chain: its output is not that of the last node, {current!r}")
+            raise ConversionError(
+                f"the graph is not a chain: its output is not that of the last node, {current!r}"
+            )
         return self.found
 
     def _constant(self, node):
@@ -105,7 +109,9 @@ class _Reading:
 
     def _value(self, place, name):
         if name and name not in self.constants:
-            raise ConversionError(f"{place}: {name!r} is computed, and must be a constant; fold constants on export")
+            raise ConversionError(
+                f"{place}: {name!r} is computed, and must be a constant; fold constants on export"
+            )
         return _number_array(self.constants[name]) if name else None
 
 
@@ -150,7 +156,9 @@ def _batch_norm(found, place, values, options):
     if options.get("training_mode"):
         raise parts.unknown(place, "it was exported in training mode; export the model in evaluation mode")
     gamma, beta, mean, var = values
-    old, eps = (_decimal(options.get(name, default)) for name, default in (("momentum", 0.9), ("epsilon", 1e-5)))
+    old, eps = (
+        _decimal(options.get(name, default)) for name, default in (("momentum", 0.9), ("epsilon", 1e-5))
+    )
     momentum = round(1.0 - old, 12)
     note = (
         f"BatchNorm; momentum {old:g} of the old value is {momentum:g} of the new, eps {eps:g}, "

@@ -117,7 +117,9 @@ def _batch_norm(place, module):
         for name in ("running_mean", "running_var", "weight", "bias")
     }
     meaning = (
-        "None averages over all batches" if module.momentum is None else f"{module.momentum:g} weighs the new value"
+        "None averages over all batches"
+        if module.momentum is None
+        else f"{module.momentum:g} weighs the new value"
     )
     note = f"BatchNorm; momentum {meaning}, eps {module.eps:g}, running variance unbiased: the same in both"
     return parts.batch_norm(
