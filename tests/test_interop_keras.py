@@ -110,6 +110,14 @@ def test_notes_and_a_frozen_layer(capsys):
     assert ours.layers[1].variance_kind == "biased"
 
 
+def test_mixed_precision_is_said():
+    lines = []
+    policy = keras.DTypePolicy("mixed_bfloat16")
+    model = keras.Sequential([keras.Input((6,)), LAYERS.Dense(3, dtype=policy)])
+    assert from_keras(model, report=lines.append).dtype == np.float32
+    assert "computed in bfloat16 there" in lines[0]
+
+
 def branched():
     x = keras.Input((6,))
     return keras.Model(x, LAYERS.Add()([LAYERS.Dense(3)(x), LAYERS.Dense(3)(x)]))

@@ -176,6 +176,23 @@ def hooked():
     return peer
 
 
+class Named(torch.nn.Sequential):
+    """A Sequential that only builds itself."""
+
+    def __init__(self):
+        super().__init__(torch.nn.Linear(6, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+
+
+def test_a_sequential_that_only_builds_itself_is_one():
+    peer = Named()
+    assert apart(from_torch(peer, report=None).logits(rows()), scores(peer, rows())) < 1e-5
+
+
+class Rewired(Named):
+    def forward(self, x):
+        return -super().forward(x)
+
+
 class Doubled(torch.nn.Linear):
     def forward(self, x):
         return 2 * super().forward(x)
@@ -186,6 +203,7 @@ BAD = [
     (lambda: layers.Sequential(layers.Linear(4, 4), layers.LayerNorm(4)), r"1 \(LayerNorm\)"),
     (lambda: layers.Sequential(layers.Sequential(layers.Conv1d(4, 4, 1))), r"0\.0 \(Conv1d\)"),
     (lambda: layers.Sequential(Doubled(4, 4)), r"0 \(Doubled\)"),
+    (Rewired, "Rewired: its forward may do anything"),
     (lambda: layers.TransformerEncoderLayer(4, 2), "TransformerEncoderLayer: its forward may do anything"),
     (lambda: layers.Sequential(layers.Linear(4, 4), layers.Softmax(1), layers.ReLU()), r"softmax before 2 \(ReLU\)"),
     (lambda: layers.Sequential(layers.Linear(4, 4), layers.Softmax(0)), "dim=0"),

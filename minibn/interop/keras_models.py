@@ -75,7 +75,10 @@ def _parts(keras, layer, place):
     }.get(type(layer))
     if reader is None:
         raise parts.unknown(place)
-    return reader(place, layer)
+    found = reader(place, layer)
+    if layer.compute_dtype != layer.variable_dtype:
+        found[0].note += f"; computed in {layer.compute_dtype} there, in the dtype of its values here"
+    return found
 
 
 def _array(variable):

@@ -52,7 +52,7 @@ def from_torch(source, *, activation="relu", momentum=0.1, eps=1e-5, report=prin
 
 def _walk(torch, module, name):
     """Yield the parts of a module, those of nested ones in order."""
-    if type(module) is torch.nn.Sequential:
+    if isinstance(module, torch.nn.Sequential) and type(module).forward is torch.nn.Sequential.forward:
         _refuse_hooks(module, f"{name or 'the module'} (Sequential)")
         for child, layer in module.named_children():
             yield from _walk(torch, layer, f"{name}.{child}" if name else child)
