@@ -117,6 +117,8 @@ def _softmax(place, layer):
 
 
 def _batch_norm(place, layer):
+    if getattr(layer, "renorm", False):
+        raise parts.unknown(place, "minibn has no batch renormalization (renorm=True)")
     gamma = _array(layer.gamma) if layer.scale else None
     beta = _array(layer.beta) if layer.center else None
     momentum, eps = round(1.0 - layer.momentum, 12), layer.epsilon
