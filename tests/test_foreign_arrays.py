@@ -5,7 +5,8 @@ import pytest
 
 from minibn import functional, nn
 from minibn.autograd import Tensor
-from minibn.errors import DtypeError, MinibnError
+from minibn.data import from_arrays
+from minibn.errors import DataError, DtypeError, MinibnError
 from minibn.functional.foreign import as_array
 from minibn.train import fit
 
@@ -155,6 +156,11 @@ def test_a_frame_with_text_and_an_array_that_is_read_only():
         fit(nn.mlp([2, 2]), text_frame(), [0, 1])
     with pytest.raises(MinibnError, match=r"mean.* read-only array; use running_mean\.copy\(\)"):
         functional.update_running_stats_inplace(read_only(np.zeros(2)), np.ones(2), np.ones(2), np.ones(2), 0)
+
+
+def test_a_data_set_is_dense_too():
+    with pytest.raises(DataError, match=r"sparse csr_matrix; use x\.toarray\(\)"):
+        from_arrays(sparse("csr_matrix")(), Y)
 
 
 @pytest.mark.parametrize("kind", ["csr_matrix", "csc_array", "coo_matrix", "dok_array"])
