@@ -6,12 +6,24 @@ a module that needs it is first used.
 Notes
 -----
 The levels, each importing only those before it: ``kernels``, ``functional``, ``autograd``, ``nn``, ``program``, ``train``
-with ``data`` and ``metrics``, ``lab``.
+with ``data`` and ``metrics``, ``lab`` and ``interop``.
 """
 
 import importlib
 
-_MODULES = ("autograd", "data", "errors", "functional", "kernels", "lab", "metrics", "nn", "program", "train")
+_MODULES = (
+    "autograd",
+    "data",
+    "errors",
+    "functional",
+    "interop",
+    "kernels",
+    "lab",
+    "metrics",
+    "nn",
+    "program",
+    "train",
+)
 
 __all__ = [*_MODULES, "__version__"]
 

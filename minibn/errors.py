@@ -41,6 +41,10 @@ class CheckpointError(MinibnError, ValueError):
     """A checkpoint is missing, damaged, foreign, or does not fit the model."""
 
 
+class ConversionError(MinibnError, ValueError):
+    """A model of another library has a part without a counterpart, or a conversion did not keep its outputs."""
+
+
 class MissingExtraError(MinibnError, ImportError):
     """An optional package is not installed; the message holds the pip line."""
 

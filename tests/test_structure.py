@@ -108,7 +108,17 @@ def test_other_packages_are_imported_where_the_design_says():
 
 
 def test_optional_packages_are_never_imported_at_module_level():
-    optional = {"sklearn", "pandas", "pyarrow", "matplotlib", "torch", "onnx", "click"}
+    optional = {
+        "sklearn",
+        "pandas",
+        "pyarrow",
+        "matplotlib",
+        "torch",
+        "onnx",
+        "onnxruntime",
+        "keras",
+        "click",
+    }
     found = [
         f"{path.relative_to(ROOT)}:{line}"
         for path in SOURCES
@@ -156,6 +166,20 @@ def test_only_summary_prints():
         if name == "print"
     }
     assert found == {"nn/sequential.py"}
+
+
+def test_only_importers_and_exporters_report_by_print_unless_told_otherwise():
+    """A conversion that nobody reads about is how momentum and variance go wrong: silence has to be asked for."""
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in SOURCES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.arguments)
+        for default in [*node.defaults, *filter(None, node.kw_defaults)]
+        if ast.unparse(default) == "print"
+    }
+    names = "keras_models", "onnx_reading", "torch_reading", "torch_writing"
+    assert found == {f"interop/{name}.py" for name in names}
 
 
 def test_files_stay_short():

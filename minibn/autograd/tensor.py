@@ -5,10 +5,11 @@ import numpy as np
 from minibn.autograd import array_ops as ops
 from minibn.autograd import tape
 from minibn.errors import DtypeError
+from minibn.functional import foreign
 
 
 def _as_float_array(data):
-    array = np.asarray(data)
+    array = np.asarray(foreign.as_array("data", data))
     if array.dtype in (np.float32, np.float64):
         return array
     if array.dtype.kind not in "iufb":
@@ -75,6 +76,22 @@ class Tensor:
     def numpy(self):
         """Return the array itself, not a copy."""
         return self.data
+
+    def __array__(self, dtype=None, copy=None):
+        """Return the array for ``np.asarray``: itself, unless a dtype or a copy is asked for. History stays behind."""
+        if dtype is None or np.dtype(dtype) == self.dtype:
+            return self.data.copy() if copy else self.data
+        if copy is False:
+            raise ValueError(f"a Tensor of {self.dtype} cannot become {dtype} without a copy; leave copy out")
+        return self.data.astype(dtype)
+
+    def __dlpack__(self, **options):
+        """Offer the memory to another library, without a copy; a gradient and history stay behind."""
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        """Return where the memory lies: (1, 0), the CPU."""
+        return self.data.__dlpack_device__()
 
     def detach(self):
         """Return a tensor on the same memory, without history and without gradient."""

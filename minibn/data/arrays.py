@@ -32,6 +32,8 @@ def from_arrays(x, y=None, *, feature_names=None, labels=None, name="arrays"):
     DataError
         When the data cannot be trained on, with column, row and remedy.
     """
+    if hasattr(x, "toarray"):
+        raise DataError(f"x: expected a dense array, got a sparse {type(x).__name__}; use x.toarray()")
     x = matrix(np.asarray(x), "x")
     values = None if y is None else column(np.asarray(y), "y", len(x))
     table = Table(name, x, values, numbered(x), "y" if y is not None else None, named=False)

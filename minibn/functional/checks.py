@@ -6,6 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from minibn.errors import ArgumentError, DtypeError, ShapeError
+from minibn.functional import foreign
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _LARGEST, _LARGEST_WHOLE = float(np.finfo(np.float64).max), int(np.iinfo(np.int64).max)
@@ -36,13 +37,23 @@ def _dims(shape):
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
-def _check_array(name, value, wanted):
-    if not isinstance(value, np.ndarray):
+def _as_array(name, value, wanted):
+    """Return an array, taking over those of other libraries."""
+    if isinstance(value, np.ndarray):
+        return value
+    array = foreign.as_array(name, value)
+    if not isinstance(array, np.ndarray):
         wanted = str(wanted)
         raise DtypeError(
             f"{name} must be a NumPy array of {wanted}, got {type(value).__name__}; "
             f"use np.asarray({name}, dtype=np.{wanted.split()[0]})"
         )
+    return array
+
+
+def _source(name, given):
+    """Return the expression of an argument as a NumPy array, for a remedy."""
+    return name if isinstance(given, np.ndarray) else f"np.asarray({name})"
 
 
 def _check_shape(name, array, shape):
@@ -69,6 +80,7 @@ def floats(name, value, shape, dtype=None, like="x"):
     name : str
         Name of the argument, for the message.
     value : ndarray of float32 or float64
+        Or an array of another library, see :func:`minibn.functional.foreign.as_array`.
     shape : tuple of int or str
         Numbers are fixed lengths, letters are free ones. None allows any shape.
     dtype : dtype, optional
@@ -85,14 +97,14 @@ def floats(name, value, shape, dtype=None, like="x"):
     ------
     DtypeError, ShapeError
     """
-    _check_array(name, value, "float32 or float64" if dtype is None else dtype)
+    given, value = value, _as_array(name, value, "float32 or float64" if dtype is None else dtype)
     if value.dtype not in FLOATS or not value.dtype.isnative:
         raise DtypeError(
-            f"{name} must be float32 or float64, got {value.dtype}; use {name}.astype(np.float32)"
+            f"{name} must be float32 or float64, got {value.dtype}; use {_source(name, given)}.astype(np.float32)"
         )
     if dtype is not None and value.dtype != dtype:
         raise DtypeError(
-            f"{name} must be {dtype} like {like}, got {value.dtype}; use {name}.astype(np.{dtype})"
+            f"{name} must be {dtype} like {like}, got {value.dtype}; use {_source(name, given)}.astype(np.{dtype})"
         )
     _check_shape(name, value, tuple("*" * value.ndim) if shape is None else shape)
     return _plain(value)
@@ -105,6 +117,7 @@ def in_place(name, value, shape, dtype=None, like="x"):
     ------
     DtypeError, ShapeError, ArgumentError
     """
+    value = _as_array(name, value, "float32 or float64" if dtype is None else dtype)
     array = floats(name, value, shape, dtype, like)
     if not value.flags.writeable:
         raise ArgumentError(
@@ -124,9 +137,11 @@ def labels(name, value, rows, classes):
     ------
     DtypeError, ShapeError, ArgumentError
     """
-    _check_array(name, value, "int64")
+    given, value = value, _as_array(name, value, "int64")
     if value.dtype.kind not in "iu":
-        raise DtypeError(f"{name} must be integers, got {value.dtype}; use {name}.astype(np.int64)")
+        raise DtypeError(
+            f"{name} must be integers, got {value.dtype}; use {_source(name, given)}.astype(np.int64)"
+        )
     _check_shape(name, value, (rows,))
     outside = (value < 0) | (value >= classes)
     if outside.any():
@@ -146,7 +161,7 @@ def class_weight(value, rows_labels, classes):
     """
     if value is None:
         return None
-    _check_array("class_weight", value, "float64")
+    value = _as_array("class_weight", value, "float64")
     if value.dtype.kind not in "iuf":
         raise DtypeError(
             f"class_weight must be float64, got {value.dtype}; use class_weight.astype(np.float64)"

@@ -4,6 +4,7 @@ import numpy as np
 
 from minibn.autograd import Tensor, no_grad
 from minibn.errors import ArgumentError, CheckpointError, ShapeError
+from minibn.functional import foreign
 from minibn.nn.activations import ReLU, Sigmoid, Tanh
 from minibn.nn.batch_norm import BatchNorm
 from minibn.nn.dense import Dense
@@ -56,7 +57,7 @@ class Sequential(Layer):
     def _input(self, x):
         if isinstance(x, Tensor):
             return x
-        x = np.asarray(x)
+        x = np.asarray(foreign.as_array("x", x))
         return Tensor(x.astype(self.dtype, copy=False) if x.dtype.kind in "iufb" else x)
 
     def __call__(self, x, training=None):
@@ -147,6 +148,7 @@ class Sequential(Layer):
         Parameters
         ----------
         x : ndarray, shape (N, C)
+            Or rows of another library; a sparse matrix of SciPy becomes dense block by block.
 
         Returns
         -------
@@ -157,14 +159,14 @@ class Sequential(Layer):
         ShapeError
             When x has not two axes.
         """
-        given, x = x, x if isinstance(x, Tensor) else np.asanyarray(x)
+        given, x = x, _rows(x)
         if x.ndim != 2:
             got = f"shape {tuple(x.shape)}" if x.ndim else type(given).__name__
             raise ShapeError(f"x must have shape (N, C), got {got}; pass rows and columns")
         with no_grad():
             blocks = [
-                self(x[i : i + EVALUATION_BLOCK], training=False).data
-                for i in range(0, max(len(x), 1), EVALUATION_BLOCK)
+                self(_dense_block(x[i : i + EVALUATION_BLOCK]), training=False).data
+                for i in range(0, max(x.shape[0], 1), EVALUATION_BLOCK)
             ]
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
@@ -184,6 +186,17 @@ class Sequential(Layer):
 
     def __repr__(self):
         return "Sequential(\n" + "".join(f"  {i}: {layer!r}\n" for i, layer in enumerate(self.layers)) + ")"
+
+
+def _rows(x):
+    """Return rows that can be cut into blocks."""
+    if isinstance(x, Tensor):
+        return x
+    return x.tocsr() if foreign.is_sparse(x) else np.asanyarray(foreign.as_array("x", x))
+
+
+def _dense_block(x):
+    return x.toarray() if foreign.is_sparse(x) else x
 
 
 def _layer(arguments, dtype):

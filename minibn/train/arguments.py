@@ -11,7 +11,7 @@ import numpy as np
 from minibn.data import class_weights
 from minibn.data.blocks import first_non_finite
 from minibn.errors import ArgumentError, BatchSizeError, DataError, DtypeError, ShapeError
-from minibn.functional import checks
+from minibn.functional import checks, foreign
 from minibn.nn import Sequential
 from minibn.nn.losses import LOSSES, SoftmaxCrossEntropy
 from minibn.train.checkpoint import Checkpoint
@@ -70,7 +70,7 @@ def rows(x_name, y_name, x, y, dtype, least=2):
 
     ``dtype`` is that of the network, which every number must fit.
     """
-    x, y = features(x_name, x, dtype), np.atleast_1d(y)
+    x, y = features(x_name, x, dtype), np.atleast_1d(foreign.as_array(y_name, y))
     if len(x) != len(y):
         raise ShapeError(f"{y_name} must have one entry per row of {x_name}, {len(x)}, got {len(y)}")
     if len(x) < least:
@@ -83,11 +83,13 @@ def rows(x_name, y_name, x, y, dtype, least=2):
 
 def features(name, x, dtype):
     """Check features and return them as a matrix of finite numbers that fit the network's dtype."""
-    x = np.asanyarray(x)
+    x = np.asanyarray(foreign.as_array(name, x))
     if x.ndim != 2 or x.size == 0:
         raise ShapeError(
             f"{name} must have shape (N, C) and not be empty, got {x.shape}; reshape to rows and columns"
         )
+    if x.dtype.kind not in "iufb":
+        raise DtypeError(f"{name} must hold numbers, got {x.dtype}; encode the columns that are not numbers")
     _check_values(name, x, dtype)
     return x
 

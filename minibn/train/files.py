@@ -65,7 +65,16 @@ def read(path):
         with safe_open(path, "np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = json.loads((file.metadata() or {}).get("minibn", "{}"))
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    # AttributeError: a dtype that safetensors knows and NumPy does not, such as 8-bit floats.
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise CheckpointError(
             f"{path} is damaged or not a checkpoint of minibn ({error}); use an intact copy"
         ) from error

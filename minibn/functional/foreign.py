@@ -1,0 +1,62 @@
+"""Arrays of other libraries as NumPy arrays, on the same memory where there is a way."""
+
+import numpy as np
+
+from minibn.errors import DtypeError
+
+_IN_MAIN_MEMORY = (1, 3)  # DLPack's kDLCPU and kDLCUDAHost
+
+
+def as_array(name, value):
+    """Return an array of another library as an ndarray; anything else, lists too, as it is.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for messages.
+    value : object
+        What offers DLPack (PyTorch, JAX, ...) is taken without a copy; what has ``to_numpy`` (pandas, Polars,
+        PyArrow) as that library gives it.
+
+    Returns
+    -------
+    ndarray or object
+
+    Raises
+    ------
+    DtypeError
+        For a sparse matrix, memory of a device, a tensor that requires a gradient, or a dtype unknown to NumPy,
+        with the line that converts.
+    """
+    if isinstance(value, (np.ndarray, type)):
+        return value
+    if is_sparse(value):
+        size = value.shape[0] * value.shape[-1] * value.dtype.itemsize / 1e6
+        raise DtypeError(
+            f"{name} must be dense, got a sparse {type(value).__name__}; use {name}.toarray() ({size:.3g} MB)"
+        )
+    if hasattr(value, "to_numpy"):
+        return value.to_numpy()
+    return _exchanged(name, value) if hasattr(value, "__dlpack__") else value
+
+
+def is_sparse(value):
+    """Say whether a value is a sparse matrix or array of SciPy."""
+    return hasattr(value, "tocsr") and hasattr(value, "toarray")
+
+
+def _exchanged(name, value):
+    """Take an array through DLPack."""
+    if getattr(value, "requires_grad", False):
+        raise DtypeError(f"{name} requires a gradient, which is not recorded here; use {name}.detach()")
+    if "bfloat16" in str(value.dtype):
+        raise DtypeError(f"{name} must be of a dtype that NumPy has, got {value.dtype}; use {name}.float()")
+    try:
+        if value.__dlpack_device__()[0] not in _IN_MAIN_MEMORY:
+            raise DtypeError(
+                f"{name} must lie in main memory, got device {getattr(value, 'device', '?')}; use {name}.cpu()"
+            )
+        return np.from_dlpack(value)
+    except (BufferError, RuntimeError, ValueError, AttributeError) as error:
+        line = " ".join(str(error).split())
+        raise DtypeError(f"{name} cannot be read as a NumPy array ({line}); convert it to one") from error
