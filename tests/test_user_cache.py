@@ -1,55 +1,18 @@
 """``minibn.kernels.njit``: a caller's compiled function is never older than what it calls."""
 
-import os
-import shutil
-from pathlib import Path
-
 import numba
 import numpy as np
 import pytest
 from cases import needs_jit
+from places import CALL, CALLER, block_caches, copy_package, no_folder, play, write
 
 from minibn import kernels
 from minibn.kernels.callees import dependencies, plain
 
-PACKAGE = Path(__file__).parents[1] / "minibn"
-
 
 @pytest.fixture
 def place(tmp_path):
-    """A copy of the package of its own in a folder for a user's modules."""
-    shutil.copytree(PACKAGE, tmp_path / "minibn", ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path
-
-
-def write(place, **modules):
-    for name, text in modules.items():
-        (place / f"{name}.py").write_text(text)
-
-
-def play(python, place, program, **environment):
-    """Run a program beside the copy; return what it printed, as words."""
-    path = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
-    where, *words = python(
-        f"import minibn; print(minibn.__file__)\n{program}", cwd=place, PYTHONPATH=path, **environment
-    ).split()
-    assert Path(where).parents[1] == place
-    return words
-
-
-CALLER = """
-from {source} import njit
-from minibn.kernels import relu_forward
-@njit({options})
-def rectify(x, y):
-    relu_forward(x, y)
-    return y[0]
-"""
-CALL = """
-import numpy as np
-from {module} import rectify
-print(rectify(np.array([3.0]), np.zeros(1)), sum(rectify.stats.cache_hits.values()))
-"""
+    return copy_package(tmp_path)
 
 
 def change_relu(place):
@@ -150,13 +113,9 @@ with warnings.catch_warnings(record=True) as caught:
 @needs_jit
 @pytest.mark.subprocess
 def test_without_a_folder_or_a_source_file_a_caller_runs_uncached(python, place):
-    """Plain files stand where Numba would make its folders, which stops the superuser too."""
     write(place, ours=CALLER.format(source="minibn.kernels", options=""))
-    for folder in [place, *(path for path in place.rglob("*") if path.is_dir())]:
-        (folder / "__pycache__").write_text("")
-    names = "NUMBA_CACHE_DIR", "HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "USERPROFILE"
-    environment = dict.fromkeys(names, str(place / "__pycache__")) | {"PYTHONDONTWRITEBYTECODE": "1"}
-    assert play(python, place, BLOCKED, **environment) == ["3.0", "3", "True"]
+    block_caches(place)
+    assert play(python, place, BLOCKED, **no_folder(place)) == ["3.0", "3", "True"]
 
 
 def test_all_ways_to_decorate():

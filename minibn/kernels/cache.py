@@ -9,6 +9,7 @@ options in force, and without a writable folder functions are compiled in memory
 import contextlib
 import hashlib
 import inspect
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -80,11 +81,20 @@ def _warn_once(reason):
         )
 
 
+def _refuse_a_relative_folder(path):
+    """Refuse what Numba makes of a user without a home: a folder named ``~`` wherever the process happens to be."""
+    if path.startswith("~"):
+        with contextlib.suppress(OSError):
+            os.removedirs(path)
+        raise RuntimeError("there is no home folder")
+
+
 class _StampedCache(caching.FunctionCache):
     """Numba's disk cache with a stamp and file names of our own, and quiet when the disk fails."""
 
     def __init__(self, function, suffix, *depends):
         super().__init__(function)
+        _refuse_a_relative_folder(self._cache_path)
         self._cache_file = caching.IndexDataCacheFile(
             cache_path=self._cache_path,
             filename_base=self._impl.filename_base + suffix,

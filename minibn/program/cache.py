@@ -1,39 +1,7 @@
-"""The compiled kernels on disk: what there is, what of it is stale, and removing it."""
+"""The disk cache of all compiled kernels: what there is, and removing it."""
 
-import contextlib
-import pickle
-import re
-import time
-from dataclasses import dataclass
-from pathlib import Path
-
-import numba
-
-from minibn.kernels.cache import DIGEST, kernel_folders
-
-_NAME = re.compile(r".+\.(nbi|nbc)(\.tmp\.\w+)?")
-_ABANDONED = 600.0  # seconds after which nobody still writes a temporary file
-
-
-@dataclass(frozen=True)
-class CacheFolder:
-    """The machine code of one folder of minibn's sources.
-
-    Attributes
-    ----------
-    path : Path
-    entries, stale_entries : int
-        Compiled versions of kernels, one for each combination of argument types. Stale ones were compiled from
-        other sources, by another Numba or with other options, and are never loaded as things are.
-    bytes, stale_bytes : int
-        With their indexes.
-    """
-
-    path: Path
-    entries: int
-    bytes: int
-    stale_entries: int
-    stale_bytes: int
+from minibn.kernels.cache import kernel_folders
+from minibn.kernels.entries import cache_files, describe
 
 
 def cache_folders():
@@ -44,7 +12,7 @@ def cache_folders():
     list of CacheFolder
         Empty where no folder is writable.
     """
-    return [_describe(folder) for folder in _folders()]
+    return [describe(folder) for folder in _folders()]
 
 
 def clear_cache(stale=False):
@@ -65,7 +33,7 @@ def clear_cache(stale=False):
     OSError
         When a file cannot be removed.
     """
-    files = [file for folder in _folders() for file in _files(folder, stale)]
+    files = [file for folder in _folders() for file in cache_files(folder, stale)]
     for path, _ in files:
         path.unlink(missing_ok=True)
     return sum(path.suffix == ".nbc" for path, _ in files), sum(size for _, size in files)
@@ -76,47 +44,3 @@ def _folders():
     from minibn.program import executor, operations  # noqa: F401  kernels name their folder when they are defined
 
     return [folder for folder in kernel_folders() if folder.is_dir()]
-
-
-def _describe(folder):
-    stale = dict(_files(folder, stale=True))
-    fresh = {path: size for path, size in _files(folder) if path not in stale}
-    counts = [sum(path.suffix == ".nbc" for path in files) for files in (fresh, stale)]
-    return CacheFolder(folder, counts[0], sum(fresh.values()), counts[1], sum(stale.values()))
-
-
-def _files(folder, stale=False):
-    """Return (path, bytes) of all files of a cache, or of those that are stale.
-
-    Numba gives each folder of sources a cache folder of its own, so that the files with these endings are minibn's.
-    """
-    found = []
-    names = _loadable(folder) if stale else ()
-    for path in sorted(folder.iterdir()):
-        if _NAME.fullmatch(path.name) and path.name not in names:
-            with contextlib.suppress(FileNotFoundError):  # another process was faster
-                status = path.stat()
-                written = ".tmp." in path.name and time.time() - status.st_mtime < _ABANDONED
-                found += [] if written else [(path, status.st_size)]
-    return found
-
-
-def _loadable(folder):
-    """Return the names of the indexes, and of the entries in them, that a process would load."""
-    found = set()
-    for index in folder.glob("*.nbi"):
-        entries = _entries(index)
-        found |= {index.name, *entries} if entries else set()
-    return found
-
-
-def _entries(index):
-    """Return the file names in an index of these sources, options and Numba, nothing for another."""
-    try:
-        with index.open("rb") as file:
-            if pickle.load(file) != numba.__version__:
-                return []
-            stamp, overloads = pickle.loads(file.read())
-    except Exception:  # damaged, or removed meanwhile
-        return []
-    return list(overloads.values()) if stamp[0] == DIGEST else []
