@@ -116,6 +116,13 @@ def test_without_a_folder_or_a_source_file_a_caller_runs_uncached(python, place)
     write(place, ours=CALLER.format(source="minibn.kernels", options=""))
     block_caches(place)
     assert play(python, place, BLOCKED, **no_folder(place)) == ["3.0", "3", "True"]
+    typed = "from minibn.kernels import njit\nexec('def add(a, b): return a + b')\nprint(njit(add)(1, 2))"
+    assert play(
+        python,
+        place,
+        f"import warnings; warnings.simplefilter('error')\n{typed}",
+        PYTHONDONTWRITEBYTECODE="1",
+    ) == ["3"]
 
 
 def test_all_ways_to_decorate():

@@ -74,7 +74,7 @@ def _warn_once(reason):
     if not _uncached:
         _uncached.append(reason)
         warnings.warn(
-            f"minibn's kernels run uncached ({reason}): each start compiles them again; "
+            f"compiled functions run uncached ({reason}): each start compiles them again; "
             "set NUMBA_CACHE_DIR to a writable folder",
             RuntimeWarning,
             stacklevel=2,
@@ -167,10 +167,9 @@ class _Uncached(caching.NullCache):
 def _cache(kind, function, *arguments):
     try:
         return kind(function, *arguments)
-    except RuntimeError:  # Numba found no folder that it may write to
-        _warn_once(
-            "no writable cache folder" if Path(inspect.getfile(function)).exists() else "no source file"
-        )
+    except RuntimeError:  # Numba found no source file, as for what is typed at a prompt, or no folder
+        if Path(inspect.getfile(function)).exists():
+            _warn_once("no writable cache folder")
         return _Uncached(function.__name__)
 
 
