@@ -6,6 +6,7 @@ import warnings
 
 import click
 
+from .cache import cache
 from .compare import compare
 from .doctor import doctor
 from .evaluate import evaluate
@@ -38,7 +39,7 @@ def cli(context):
 
 
 for command in (
-    train, compare, sweep, lr_find, study, trace, evaluate, predict, doctor, recalibrate, info,
+    train, compare, sweep, lr_find, study, trace, evaluate, predict, doctor, recalibrate, info, cache,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -24,7 +24,7 @@ EPS = 1e-5
 
 SMALL = ((2, 1), (3, 5), (7, 2), (32, 10))
 LARGE = ((100, 64), (11, 600))  # products that reach BLAS; more columns than one tile
-NOT_KERNELS = {"on_compile", "get_threads", "set_threads"}
+NOT_KERNELS = {"njit", "on_compile", "get_threads", "set_threads"}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ and belong to the caller. Nothing is checked: a wrong shape reads or writes out 
 versions, under the same names, are in :mod:`minibn.functional`.
 """
 
-from minibn.kernels.compile import on_compile
+from minibn.kernels.cache import on_compile
+from minibn.kernels.compile import njit
 from minibn.kernels.cpu.activations import (
     relu_backward,
     relu_forward,
@@ -35,6 +36,7 @@ __all__ = [
     "batch_norm_relu_forward",
     "dense_backward",
     "dense_forward",
+    "njit",
     "on_compile",
     "relu_backward",
     "relu_forward",

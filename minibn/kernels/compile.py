@@ -1,22 +1,10 @@
-"""How every kernel is compiled and cached: the one file with compiler flags.
-
-Numba's own disk cache has three traps, none of which reaches a user of minibn: it does not notice a change in
-a function called from another file, its key leaves out the compiler's options, and it raises at import where
-no folder is writable. Here a cached kernel is valid only for the digest of *all* kernel sources and of the
-options in force, and without a writable folder the kernels are compiled in memory.
-"""
-
-import contextlib
-import hashlib
-import inspect
-import warnings
-from collections.abc import Callable
-from pathlib import Path
+"""How every kernel is compiled: the one file with compiler flags; :mod:`minibn.kernels.cache` keeps the results."""
 
 import numba
-from numba.core import caching, config
-from numba.core.compiler import CompilerBase
-from numba.core.runtime import rtsys
+from numba.core import config, sigutils, typeinfer
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+
+from minibn.kernels.cache import caller_cache, kernel_cache
 
 FLAGS = {
     # Division by zero gives inf or NaN, as in NumPy, and loops with a division still vectorise.
@@ -28,112 +16,19 @@ FLAGS = {
     "fastmath": {"contract"},
 }
 
-_COMPILED = ("kernels", "program")  # the executor's code depends on tables in files beside it
-_OPTIONS = ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX")
-
-
-def _digest():
-    """Return a digest of all sources that compiled functions are made of, and of the compiler options in force."""
-    digest = hashlib.sha256(repr([getattr(config, name, None) for name in _OPTIONS]).encode())
-    package = Path(__file__).parents[1]
-    for path in sorted(path for folder in _COMPILED for path in (package / folder).rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-DIGEST = _digest()
-_listeners: list[Callable[[str], None]] = []
-_warned: set[str] = set()
-
-
-def on_compile(listener):
-    """Call ``listener`` with a kernel's name each time one is about to be compiled, not loaded from disk.
-
-    Parameters
-    ----------
-    listener : callable
-        Called as ``listener(name)``, from the thread that compiles.
-    """
-    _listeners.append(listener)
-
-
-def _announce(name):
-    for listener in _listeners:
-        listener(name)
-
-
-def _warn_once(reason):
-    if "uncached" not in _warned:
-        _warned.add("uncached")
-        warnings.warn(
-            f"minibn's kernels run uncached ({reason}): each start compiles them again; "
-            "set NUMBA_CACHE_DIR to a writable folder",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-
-
-class _KernelCache(caching.FunctionCache):
-    """Numba's disk cache, stamped with the digest and quiet when the disk fails."""
-
-    def __init__(self, function):
-        super().__init__(function)
-        # The options are part of the file name too, so that runs with other options keep their own entries.
-        self._cache_file = caching.IndexDataCacheFile(
-            cache_path=self._cache_path,
-            filename_base=f"{self._impl.filename_base}-{DIGEST[:8]}"
-            if config.BOUNDSCHECK
-            else self._impl.filename_base,
-            source_stamp=(DIGEST, hashlib.sha256(Path(inspect.getfile(function)).read_bytes()).hexdigest()),
-        )
-
-    def load_overload(self, sig, target_context):
-        try:
-            # What machine code calls. Numba would also import everything that compiling needs, which takes longer
-            # than loading all kernels, and does so by itself when something is compiled.
-            rtsys.initialize(target_context)
-            with self._guard_against_spurious_io_errors():
-                compiled = self._load_overload(sig, target_context)
-        except Exception:  # a damaged cache entry is no reason to fail: begin a new one
-            compiled = None
-            with contextlib.suppress(OSError):
-                self.flush()
-        if compiled is None:
-            _announce(self._py_func.__name__)
-        return compiled
-
-    def save_overload(self, sig, data):
-        try:
-            super().save_overload(sig, data)
-        except OSError as error:
-            _warn_once(error.strerror or "the cache folder cannot be written")
-
-
-class _Uncached(caching.NullCache):
-    """No disk cache; still announces what it compiles."""
-
-    def __init__(self, name):
-        self._name = name
-
-    def load_overload(self, sig, target_context):
-        _announce(self._name)
-
-
-def _cache_for(function):
-    try:
-        return _KernelCache(function)
-    except RuntimeError:  # Numba found no folder that it may write to
-        _warn_once("no writable cache folder")
-        return _Uncached(function.__name__)
-
 
 class _Compiler(CompilerBase):
     """Numba's compiler, with parts inlined as :mod:`minibn.kernels.inlining` says."""
 
     def define_pipelines(self):
         """Return the passes; what they need is imported only where something is compiled, which is rare."""
-        from minibn.kernels.inlining import kernel_passes
-
+        try:
+            from minibn.kernels.inlining import kernel_passes
+        except (
+            ImportError,
+            AttributeError,
+        ):  # another version of Numba: its own passes give the same code, later
+            return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
         return [kernel_passes(self.state)]
 
 
@@ -152,7 +47,7 @@ def kernel(function):
     """
     dispatcher = numba.njit(pipeline_class=_Compiler, **FLAGS)(function)
     if not config.DISABLE_JIT:
-        dispatcher._cache = _cache_for(function)
+        dispatcher._cache = kernel_cache(function)
     return dispatcher
 
 
@@ -193,5 +88,57 @@ def threaded_kernel(function):
     """
     dispatcher = numba.njit(parallel=True, pipeline_class=_Compiler, **FLAGS)(function)
     if not config.DISABLE_JIT:
-        dispatcher._cache = _cache_for(function)
+        dispatcher._cache = kernel_cache(function)
+    return dispatcher
+
+
+def njit(signature_or_function=None, *, cache=True, **options):
+    """Compile a function of yours that calls kernels: ``numba.njit``, with a cache on disk that is never stale.
+
+    With ``numba.njit(cache=True)`` the kernels are compiled into your function's own cache entry, which Numba checks
+    against your source file and nothing else. Here an entry is also valid only for the kernels' sources, for the
+    options of the decorator and of Numba's environment variables, and for the source files of the other compiled
+    functions, and the values of the global constants, that your function names. Where no folder can be written, the
+    function is compiled in memory, with a warning, where Numba raises.
+
+    Parameters
+    ----------
+    signature_or_function : callable, signature or list of signatures, optional
+        As in ``numba.njit``; signatures are compiled, or loaded, at once.
+    cache : bool
+        False for what ``numba.njit`` does without a cache.
+    **options
+        Those of ``numba.njit``: ``parallel``, ``nogil``, ``error_model``, ``fastmath``, ``boundscheck``, ``inline``,
+        ... None is preset, and the same function may be compiled with several sets of them.
+
+    Returns
+    -------
+    numba.core.registry.CPUDispatcher
+        Or a decorator, where no function was given; the function itself when ``NUMBA_DISABLE_JIT=1``.
+
+    Notes
+    -----
+    Not noticed are changes behind what a name means to Numba alone: ``numba.extending.overload``, methods of a
+    ``jitclass``, functions passed as arguments or held by a closure.
+    """
+    if signature_or_function is None or isinstance(signature_or_function, list):
+        signatures = signature_or_function
+    elif sigutils.is_signature(signature_or_function):
+        signatures = [signature_or_function]
+    else:
+        return _cached(signature_or_function, None, cache, options)
+    return lambda function: _cached(function, signatures, cache, options)
+
+
+def _cached(function, signatures, cache, options):
+    dispatcher = numba.njit(**options)(function)
+    if config.DISABLE_JIT:
+        return dispatcher
+    if cache:
+        dispatcher._cache = caller_cache(function, options)
+    if signatures is not None:
+        with typeinfer.register_dispatcher(dispatcher):  # so that it may call itself
+            for signature in signatures:
+                dispatcher.compile(signature)
+        dispatcher.disable_compile()
     return dispatcher

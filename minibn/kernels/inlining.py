@@ -3,13 +3,35 @@
 Numba copies the code of each function that it inlines twice, object by object, so that the function could be
 inlined again; for kernels made of nested parts that took a sixth of the time of compiling them. But that code is
 made anew for every call of a part, and so is nobody else's.
+
+This builds on what Numba does not promise. Where a version has it no more, importing this module fails, and the
+kernels are compiled by Numba's own passes.
 """
+
+import inspect
 
 from numba.core import ir
 from numba.core.compiler import DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.inline_closurecall import InlineWorker
 from numba.core.untyped_passes import InlineInlinables
+
+_EXPECTED = {
+    InlineInlinables._do_work: ("self", "state", "work_list", "block", "i", "expr", "inline_worker"),
+    InlineWorker.__init__: (
+        "self", "typingctx", "targetctx", "locals", "pipeline", "flags", "validator", "typemap", "calltypes",
+    ),
+    InlineWorker.run_untyped_passes: ("self", "func", "enable_ssa"),
+}  # fmt: skip
+
+
+def _check():
+    for function, names in _EXPECTED.items():
+        if tuple(inspect.signature(function).parameters) != names:
+            raise ImportError(f"{function.__qualname__} of this Numba takes other arguments")
+
+
+_check()
 
 
 class _Block(ir.Block):

@@ -167,12 +167,18 @@ def table_of_kernels(codes, dtype):
     ndarray of int64, shape (codes,)
         0 where a code is not among them.
     """
-    found, memories = addresses(len(Code)), _memories(dtype)
+    found = addresses(len(Code))
     for code in sorted(codes):
-        function = _BLAS[code] if code in _BLAS else _OPERATIONS[code][0]
-        operands = OPERANDS[Code(code - 1) if code in _BLAS else code]
-        found[code] = address(function, *(example(operand, memories) for operand in operands))
+        function, examples = kernel_and_examples(code, dtype)
+        found[code] = address(function, *examples)
     return found
+
+
+def kernel_and_examples(code, dtype):
+    """Return the kernel of a code, and arguments of the types that it is called with."""
+    function, memories = _BLAS[code] if code in _BLAS else _OPERATIONS[code][0], _memories(dtype)
+    operands = OPERANDS[Code(code - 1) if code in _BLAS else code]
+    return function, [example(operand, memories) for operand in operands]
 
 
 def set_gather(found, x, dtype):
