@@ -34,9 +34,10 @@ def doctor(context, checkpoint, data, target, out, with_page, as_json):
     from .progress import announce_compilation
 
     announce_compilation()
+    folder = _folder(checkpoint, out)
     patient = open_patient(checkpoint, data, target)
     diagnosis = _examined(patient, checkpoint)
-    files = _written(diagnosis, checkpoint, out, with_page)
+    files = _written(diagnosis, folder, with_page)
     if as_json:
         from .report import print_json
 
@@ -76,13 +77,24 @@ def _examined(patient, checkpoint):
     return replace(found, **named)
 
 
-def _written(diagnosis, checkpoint, out, with_page):
+def _folder(checkpoint, out):
+    """Return where to draw: beside the model, or where no other run has pictures and a page of its own."""
+    from .runs import held_files
+
+    run = Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent
+    folder = Path(out) if out else run
+    others = {path.name for path in held_files(folder)} - {f"{PLOT}.png", f"{PLOT}.svg", "report.html"}
+    if others and folder.resolve() != run.resolve():
+        raise click.UsageError(f"{folder} holds another run; use another --out")
+    return folder
+
+
+def _written(diagnosis, folder, with_page):
     """Draw the plots, write the page where asked, and return the files by role."""
     from .charts import draw
     from .page import write_page
 
-    path, report = Path(checkpoint), diagnosis.report
-    folder = Path(out) if out else path if path.is_dir() else path.parent
+    report = diagnosis.report
     folder.mkdir(parents=True, exist_ok=True)
     files = draw(report.charts, folder, PLOT, report.verdict) if report.charts else {}
     files |= {"page": write_page(report, folder)} if with_page else {}

@@ -1,6 +1,7 @@
 """What doctor, recalibrate and evaluate refuse, and what they leave alone."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,13 @@ def test_recalibrate_replaces_no_other_kind_of_run(folder):
     before = contents(folder / "both")
     assert "both holds a run; use --overwrite" in refusal(folder, "recalibrate", "well", "--out", "both")
     assert contents(folder / "both") == before
+
+
+def test_doctor_draws_into_no_other_run(folder):
+    before = contents(folder / "both")
+    assert "both holds another run" in refusal(folder, "doctor", "well", "--out", "both", "--report")
+    assert contents(folder / "both") == before
+    shutil.copytree(folder / "well", folder / "own")
+    for out in ("own", "new", "new"):
+        assert invoke(folder, "doctor", "own", "--out", out, "--report").exit_code in (0, 3)
+        assert (folder / out / "report.html").exists()
