@@ -43,7 +43,7 @@ def doctor(context, checkpoint, data, target, out, with_page, as_json):
 
         print_json({"command": "doctor", "checkpoint": checkpoint, **diagnosis.to_dict(), "files": files})
     else:
-        _print(diagnosis, f"{patient.saved.dataset.name}: {patient.saved.chosen.split(';')[0]}", files)
+        _print(diagnosis, _subject(patient), files)
     if not diagnosis.healthy:
         context.exit(SICK)
 
@@ -101,11 +101,26 @@ def _written(diagnosis, folder, with_page):
     return {name: str(file) for name, file in files.items()}
 
 
-def _print(diagnosis, rows, files):
+def _subject(patient):
+    """Say what is judged: which rows, and at which threshold."""
+    from .threshold import chosen_threshold, threshold_line
+
+    rows = f"{patient.saved.dataset.name}: {patient.saved.chosen.split(';')[0]}"
+    stored = chosen_threshold(patient.saved, None)
+    if not stored:
+        return rows
+    use = "precision and recall of the classes are judged with it and without, all else without"
+    return f"{rows}\n{threshold_line(patient.saved, stored)};\n{use}"
+
+
+def _print(diagnosis, subject, files):
     from .render import cell
     from .tables import heading, print_files, table
 
+    rows, *decision = subject.split("\n")
     click.secho(rows, bold=True)
+    for line in decision:
+        click.echo(line)
     for shown in diagnosis.report.tables:
         heading(shown.title)
         click.echo(table(shown.head, [[cell(value) for value in row] for row in shown.rows]))

@@ -178,10 +178,18 @@ class Figures:
 
     @cached_property
     def judged(self):
-        """Metrics of all rows to judge, as of :func:`minibn.train.judge`."""
+        """Metrics of all rows to judge where the most probable class counts, as of :func:`minibn.train.judge`."""
+        return self._judged()
+
+    @cached_property
+    def at_threshold(self):
+        """The same at the threshold that the network is used with; None where there is none."""
+        return None if self.case.threshold is None else self._judged(self.case.threshold)
+
+    def _judged(self, threshold=None):
         case = self.case
         labels = range(self.model.out_features) if case.labels is None else case.labels
-        return judge(self.model, case.x, case.y, list(labels), case.positive, case.threshold)
+        return judge(self.model, case.x, case.y, list(labels), case.positive, threshold)
 
     # health
 

@@ -69,14 +69,27 @@ def _norms(f):
 
 
 def _classes(f):
-    """Yield share and recall of each class of the rows to judge."""
-    if f.case.y is not None and f.finite_logits:
-        n = len(f.case.y)
+    """Yield share and recall of each class of the rows to judge, at every decision there is."""
+    n = None if f.case.y is None else len(f.case.y)
+    for title, judged in _decisions(f):
         rows = [
             (str(row["label"]), row["support"] / n, row["precision"], row["recall"])
-            for row in f.judged["per_class"]
+            for row in judged["per_class"]
         ]
-        yield Table("classes of the rows to judge", ("class", "share", "precision", "recall"), tuple(rows))
+        yield Table(title, ("class", "share", "precision", "recall"), tuple(rows))
+
+
+def _decisions(f):
+    """Return metrics of the rows to judge by title: at the threshold first, which the network is used with."""
+    if f.case.y is None or not f.finite_logits:
+        return []
+    title = "classes of the rows to judge"
+    if f.at_threshold is None:
+        return [(title, f.judged)]
+    return [
+        (f"{title}, at the threshold {f.case.threshold:.4g}", f.at_threshold),
+        (f"{title}, where the more probable one counts", f.judged),
+    ]
 
 
 def _gradient_table(f):
@@ -135,16 +148,12 @@ def _statistics_charts(f):
 
 
 def _recall_chart(f):
-    if f.case.y is None or not f.finite_logits:
-        return
-    rows = f.judged["per_class"]
-    series = [
-        Series(name, list(range(len(rows))), [row[name] for row in rows], style="points")
-        for name in ("recall", "precision")
-    ]
-    shares = [row["support"] / len(f.case.y) for row in rows]
-    series.append(Series("share of rows", list(range(len(rows))), shares, style="dotted"))
-    yield Lines("classes of the rows to judge", "class", "share", tuple(series))
+    for title, judged in _decisions(f):
+        rows = judged["per_class"]
+        shown = {name: [row[name] for row in rows] for name in ("recall", "precision")}
+        shown["share of rows"] = [row["support"] / len(f.case.y) for row in rows]
+        series = [Series(name, list(range(len(rows))), y, style="points") for name, y in shown.items()]
+        yield Lines(title, "class", "share", tuple(series))
 
 
 _TABLES = (_passes, _norms, _classes, _gradient_table, _activity)
