@@ -30,6 +30,7 @@ def doctor(context, checkpoint, data, target, out, with_page, as_json):
     what cannot be checked without them is listed. Exit code 3 where a fault is found. The model is not changed.
     """
     use_threads()
+    from .beside import judged_beside
     from .patient import open_patient
     from .progress import announce_compilation
 
@@ -37,13 +38,16 @@ def doctor(context, checkpoint, data, target, out, with_page, as_json):
     folder = _folder(checkpoint, out)
     patient = open_patient(checkpoint, data, target)
     diagnosis = _examined(patient, checkpoint)
-    files = _written(diagnosis, folder, with_page)
+    beside = judged_beside(checkpoint, data, target)
+    report = _report(diagnosis, patient, checkpoint, beside)
+    files = _written(report, _unchecked(diagnosis), folder, with_page)
     if as_json:
         from .report import print_json
 
-        print_json({"command": "doctor", "checkpoint": checkpoint, **diagnosis.to_dict(), "files": files})
+        print_json({"command": "doctor", "checkpoint": checkpoint, **diagnosis.to_dict(), "files": files}
+                   | ({"beside": beside} if beside else {}))  # fmt: skip
     else:
-        _print(diagnosis, _subject(patient), files)
+        _print(diagnosis, report, files)
     if not diagnosis.healthy:
         context.exit(SICK)
 
@@ -89,41 +93,55 @@ def _folder(checkpoint, out):
     return folder
 
 
-def _written(diagnosis, folder, with_page):
+def _written(report, unchecked, folder, with_page):
     """Draw the plots, write the page where asked, and return the files by role."""
+    from dataclasses import replace
+
     from .charts import draw
     from .page import write_page
 
-    report = diagnosis.report
     folder.mkdir(parents=True, exist_ok=True)
     files = draw(report.charts, folder, PLOT, report.verdict) if report.charts else {}
-    files |= {"page": write_page(report, folder)} if with_page else {}
+    files |= {"page": write_page(replace(report, tables=report.tables + unchecked), folder)} if with_page else {}
     return {name: str(file) for name, file in files.items()}
 
 
-def _subject(patient):
-    """Say what is judged: which rows, and at which threshold."""
+def _report(diagnosis, patient, checkpoint, beside):
+    """Return the report of a diagnosis, which says what was judged: model, rows, threshold."""
+    from dataclasses import replace
+
+    from .beside import beside_table
     from .threshold import chosen_threshold, threshold_line
 
-    rows = f"{patient.saved.dataset.name}: {patient.saved.chosen.split(';')[0]}"
-    stored = chosen_threshold(patient.saved, None)
-    if not stored:
-        return rows
-    use = "precision and recall of the classes are judged with it and without, all else without"
-    return f"{rows}\n{threshold_line(patient.saved, stored)};\n{use}"
+    report, saved, figures = diagnosis.report, patient.saved, diagnosis.figures
+    stored = chosen_threshold(saved, None)
+    told = {"checkpoint": checkpoint, "data": f"{saved.dataset.name}: {saved.chosen.split(';')[0]}"}
+    told["threshold"] = f"{threshold_line(saved, stored)}; {_USE}" if stored else None
+    final = figures.at_threshold or figures.judged if beside else None
+    tables = (*report.tables, beside_table(final, stored, beside)) if beside else report.tables
+    title = f"doctor: {checkpoint} on {saved.dataset.name}"
+    return replace(report, title=title, tables=tables, conditions=told | report.conditions)
 
 
-def _print(diagnosis, subject, files):
-    from .render import cell
-    from .tables import heading, print_files, table
+_USE = "precision and recall of the classes are judged with it and without, all else without"
 
-    rows, *decision = subject.split("\n")
-    click.secho(rows, bold=True)
-    for line in decision:
-        click.echo(line)
-    for shown in diagnosis.report.tables:
-        heading(shown.title)
-        click.echo(table(shown.head, [[cell(value) for value in row] for row in shown.rows]))
+
+def _unchecked(diagnosis):
+    """Return what was not checked, and why, as tables."""
+    from minibn.lab import Table
+
+    rows = tuple((item.name, item.why) for item in diagnosis.not_checked)
+    return (Table("not checked", ("rule", "why"), rows),) if rows else ()
+
+
+def _print(diagnosis, report, files):
+    from .render import print_tables
+    from .tables import heading, print_files
+
+    click.secho(report.conditions["data"], bold=True)
+    if report.conditions["threshold"]:
+        click.echo(report.conditions["threshold"].replace("; ", ";\n"))
+    print_tables(report.tables)
     for title, findings in (("fault", diagnosis.faults), ("note", diagnosis.notes)):
         for finding in findings:
             heading(f"{title}: {finding.name}")

@@ -47,3 +47,13 @@ def test_both_decisions_have_their_table():
     assert [row[3] for row in rows[first]] == [0, 1]
     assert [row[3] for row in rows[second]] == pytest.approx([9540 / 9800, 180 / 200])
     assert {s.style for chart in report.charts if chart.title in rows for s in chart.series} == {"points"}
+
+
+def test_average_precision_stands_beside_the_prevalence():
+    report = diagnosis(hidden(), 0.2).report
+    (shown,) = (table for table in report.tables if "average precision" in table.head)
+    assert shown.rows == (("1", pytest.approx(1), 0.02),)
+    curve = report.charts[-1]
+    assert curve.marks[0][1] == 0.02
+    assert "average precision 1.000" in curve.series[0].label
+    assert (curve.series[1].x, curve.series[1].y) == ([1], [1])

@@ -9,6 +9,7 @@ from minibn.data.stream import DOCTOR, generator
 from minibn.lab.doctor import copies, drift, evidence, gradients, passes, running, units
 from minibn.train import judge
 from minibn.train.batches import batch_bounds
+from minibn.train.judge import log_odds
 
 _ROWS = 10_000  # rows of a part that are sent through the network again and again
 _GRADIENT_ROWS = 1024
@@ -185,6 +186,13 @@ class Figures:
     def at_threshold(self):
         """The same at the threshold that the network is used with; None where there is none."""
         return None if self.case.threshold is None else self._judged(self.case.threshold)
+
+    @cached_property
+    def scores(self):
+        """Log odds of the positive class on all rows to judge, shape (N,); None unless they can be ranked."""
+        if self.case.y is None or not self.finite_logits or self.judged["average_precision"] is None:
+            return None
+        return log_odds(self.model, self.case.x, self.judged["labels"], self.judged["positive"])
 
     def _judged(self, threshold=None):
         case = self.case

@@ -2,6 +2,7 @@
 
 import math
 
+from minibn.lab.ranking import curve_series, precision_recall_chart, threshold_point
 from minibn.lab.report import Lines, Report, Series, Table
 
 
@@ -92,6 +93,25 @@ def _decisions(f):
     ]
 
 
+def _ranked(f):
+    """Yield average precision beside what scores without any information have, of two classes."""
+    if f.scores is not None:
+        row = (f.judged["positive"], f.judged["average_precision"], f.judged["prevalence"])
+        head = ("positive class", "average precision", "a coin (share of positive rows)")
+        yield Table("precision over all thresholds", head, ((str(row[0]), *row[1:]),))
+
+
+def _precision_recall_chart(f):
+    if f.scores is None:
+        return
+    true = f.case.y == f.judged["labels"].index(f.judged["positive"])
+    series = [curve_series("this network", true, f.scores)]
+    if f.at_threshold:
+        label = f"threshold {f.case.threshold:.3g}"
+        series.append(threshold_point(label, f.at_threshold["precision"], f.at_threshold["recall"]))
+    yield precision_recall_chart(series, f.judged["prevalence"])
+
+
 def _gradient_table(f):
     """Yield gradient norms by layer."""
     if _labelled(f) and len(f.x) > 1:
@@ -156,5 +176,5 @@ def _recall_chart(f):
         yield Lines(title, "class", "share", tuple(series))
 
 
-_TABLES = (_passes, _norms, _classes, _gradient_table, _activity)
-_CHARTS = (_loss_chart, _gradient_chart, _statistics_charts, _recall_chart)
+_TABLES = (_passes, _norms, _classes, _ranked, _gradient_table, _activity)
+_CHARTS = (_loss_chart, _gradient_chart, _statistics_charts, _recall_chart, _precision_recall_chart)
