@@ -108,6 +108,14 @@ class Figures:
         return passes.in_batches(self.model, self.x, self.y, order, self.batch)
 
     @cached_property
+    def batch_mean_noise(self):
+        """Measured noise of the mean of a shuffled batch before the first batch norm; None where there is none."""
+        if self.x is None or not self.norms or not self.finite_weights:
+            return None
+        order = self._generator().permutation(len(self.x))
+        return running.batch_mean_noise(self.model, self.norms[0], self.x, order, self.batch)
+
+    @cached_property
     def sorted(self):
         """The rows in batches sorted by class, normalised by the statistics of their batch."""
         order = np.argsort(self.y, kind="stable")
