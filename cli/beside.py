@@ -123,15 +123,14 @@ def judged_beside(checkpoint, data, target, all_rows=False, threshold=None):
     dict or None
         JSON-able: ``name``, ``checkpoint``, ``threshold``, ``final``; None where there is no such run, or no labels.
     """
-    from pathlib import Path
-
     from minibn.train import judge
     from minibn.train.checkpoint import MODEL_FILE
 
+    from .no_model import run_folder
     from .saved import open_saved
     from .threshold import chosen_threshold
 
-    run = Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent
+    run = run_folder(checkpoint)
     name = next((name for name in BESIDE_FOLDERS if (run / name / MODEL_FILE).exists()), None)
     saved = name and open_saved(run / name, data, target, all_rows, require_target=False)
     if not saved or saved.dataset.y is None:
@@ -161,4 +160,6 @@ def beside_table(final, used, other):
     rows = [(name.replace("_", " "), *(figures[name] for figures, _ in columns)) for name in _FIGURES]
     rows.append(("threshold", *(at and at["threshold"] for _, at in columns)))
     shown = tuple(row for row in rows if row[1:] != (None, None))
-    return Table("class weights on the same rows, each at its own threshold", ("", this, other["name"]), shown)
+    return Table(
+        "class weights on the same rows, each at its own threshold", ("", this, other["name"]), shown
+    )

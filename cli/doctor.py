@@ -4,14 +4,21 @@ from pathlib import Path
 
 import click
 
-from .options import folder_name, json_option, report_option, use_threads
+from .options import (
+    checkpoint_argument,
+    folder_name,
+    json_option,
+    refuse_target_alone,
+    report_option,
+    use_threads,
+)
 
 SICK = 3
 PLOT = "doctor"
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path())
+@checkpoint_argument
 @click.option("--data", metavar="NAME|PATH", help="Rows to judge.  [default: the validation rows of the run]")
 @click.option("--target", metavar="COLUMN", help="Target column.  [default: as in training]")
 @click.option(
@@ -30,16 +37,22 @@ def doctor(context, checkpoint, data, target, out, with_page, as_json):
     what cannot be checked without them is listed. Exit code 3 where a fault is found. The model is not changed.
     """
     use_threads()
+    refuse_target_alone(data, target)
     from .beside import judged_beside
+    from .no_model import diverged, diverged_diagnosis
     from .patient import open_patient
     from .progress import announce_compilation
 
     announce_compilation()
     folder = _folder(checkpoint, out)
-    patient = open_patient(checkpoint, data, target)
-    diagnosis = _examined(patient, checkpoint)
-    beside = judged_beside(checkpoint, data, target)
-    report = _report(diagnosis, patient, checkpoint, beside)
+    run, beside = diverged(checkpoint), None
+    if run:
+        diagnosis, report = diverged_diagnosis(run, checkpoint)
+    else:
+        patient = open_patient(checkpoint, data, target)
+        diagnosis = _examined(patient, checkpoint)
+        beside = judged_beside(checkpoint, data, target)
+        report = _report(diagnosis, patient, checkpoint, beside)
     files = _written(report, _unchecked(diagnosis), folder, with_page)
     if as_json:
         from .report import print_json
@@ -83,9 +96,10 @@ def _examined(patient, checkpoint):
 
 def _folder(checkpoint, out):
     """Return where to draw: beside the model, or where no other run has pictures and a page of its own."""
+    from .no_model import run_folder
     from .runs import held_files
 
-    run = Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent
+    run = run_folder(checkpoint)
     folder = Path(out) if out else run
     others = {path.name for path in held_files(folder)} - {f"{PLOT}.png", f"{PLOT}.svg", "report.html"}
     if others and folder.resolve() != run.resolve():
@@ -102,7 +116,9 @@ def _written(report, unchecked, folder, with_page):
 
     folder.mkdir(parents=True, exist_ok=True)
     files = draw(report.charts, folder, PLOT, report.verdict) if report.charts else {}
-    files |= {"page": write_page(replace(report, tables=report.tables + unchecked), folder)} if with_page else {}
+    files |= (
+        {"page": write_page(replace(report, tables=report.tables + unchecked), folder)} if with_page else {}
+    )
     return {name: str(file) for name, file in files.items()}
 
 

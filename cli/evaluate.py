@@ -2,12 +2,12 @@
 
 import click
 
-from .options import json_option, use_threads
+from .options import checkpoint_argument, json_option, refuse_target_alone, use_threads
 from .threshold import threshold_option
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path())
+@checkpoint_argument
 @click.option("--data", metavar="NAME|PATH", help="Data to evaluate on.  [default: those of the run]")
 @click.option("--target", metavar="COLUMN", help="Target column.  [default: as in training]")
 @click.option("--all-rows", is_flag=True, help="Also the training rows, on the data of the run.")
@@ -26,6 +26,7 @@ def evaluate(checkpoint, data, target, all_rows, threshold, plot, as_json):
     never touched.
     """
     use_threads()
+    refuse_target_alone(data, target)
     from minibn.train import judge
 
     from .beside import judged_beside

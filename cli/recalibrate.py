@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from .options import folder_name, json_option, use_threads
+from .options import checkpoint_argument, folder_name, json_option, refuse_target_alone, use_threads
 
 REPORT = "recalibrate.json"
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path())
+@checkpoint_argument
 @click.option(
     "--data", metavar="NAME|PATH", help="Rows to take statistics of.  [default: the run's training rows]"
 )
@@ -32,6 +32,7 @@ def recalibrate(checkpoint, data, target, out, overwrite, as_json):
     new statistics. Weights stay as they are.
     """
     use_threads()
+    refuse_target_alone(data, target)
     from .progress import announce_compilation
 
     announce_compilation()

@@ -31,9 +31,7 @@ def by_hand(model, x, order, size):
 def test_it_is_that_of_the_batches(size):
     figures = found(batch_size=size).figures
     order = figures._generator().permutation(240)
-    assert figures.batch_mean_noise == pytest.approx(
-        by_hand(figures.model, rows()[0], order, size), rel=1e-5
-    )
+    assert figures.batch_mean_noise == pytest.approx(by_hand(figures.model, rows()[0], order, size), rel=1e-5)
     assert figures.batch_mean_noise == pytest.approx(size**-0.5, rel=0.2)
 
 

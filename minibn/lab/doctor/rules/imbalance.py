@@ -17,7 +17,11 @@ def majority(f):
 
 def _majority(f, judged):
     score, baseline, n = judged["accuracy"], judged["majority_baseline"], len(f.case.y)
-    if baseline == 1 or (score - baseline) / (1 - baseline) > limit.SKILL or _informed(judged) > limit.INFORMED:
+    if (
+        baseline == 1
+        or (score - baseline) / (1 - baseline) > limit.SKILL
+        or _informed(judged) > limit.INFORMED
+    ):
         return None
     difference = round((score - baseline) * n)
     relation = "exactly the majority baseline" if difference == 0 else (
