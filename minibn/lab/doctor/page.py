@@ -157,14 +157,14 @@ def _statistics_charts(f):
     if not shown:
         return
     norm = max(shown, key=lambda norm: norm.error)
+    order = norm.exact.new_var.argsort()  # of means there may be none: without a bias, standardised inputs leave 0
     for what, running, exact in (
         ("mean", norm.mean, norm.exact.new_mean),
         ("variance", norm.var, norm.exact.new_var),
     ):
-        order = exact.argsort()
         series = [Series(label, list(range(len(order))), values[order].tolist(), style=style)
                   for label, values, style in (("exact", exact, "line"), ("running", running, "points"))]  # fmt: skip
-        yield Lines(f"{what} of {norm.layer}", f"feature, by its exact {what}", what, tuple(series))
+        yield Lines(f"{what} of {norm.layer}", "unit, by its exact variance", what, tuple(series))
 
 
 def _recall_chart(f):
