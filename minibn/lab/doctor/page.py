@@ -157,7 +157,9 @@ def _statistics_charts(f):
     if not shown:
         return
     norm = max(shown, key=lambda norm: norm.error)
-    order = norm.exact.new_var.argsort()  # of means there may be none: without a bias, standardised inputs leave 0
+    order = (
+        norm.exact.new_var.argsort()
+    )  # of means there may be none: without a bias, standardised inputs leave 0
     for what, running, exact in (
         ("mean", norm.mean, norm.exact.new_mean),
         ("variance", norm.var, norm.exact.new_var),
