@@ -168,7 +168,8 @@ def _print(diagnosis, report, files):
         for item in diagnosis.not_checked:
             click.echo(f"{item.name}: {item.why}")
     heading(_verdict(diagnosis))
-    print_files(files)
+    if files:
+        print_files(files)
 
 
 def _paragraph(name, text):
