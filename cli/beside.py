@@ -105,3 +105,61 @@ def _column(outcome, threshold):
         for name in ("threshold", "precision", "recall"):
             shown[f"for {threshold['goal']}: {name}"] = number(threshold.get(name))
     return shown
+
+
+def judged_beside(checkpoint, data, target, all_rows=False, threshold=None):
+    """Judge the run with the other class weight that a run folder holds, on the same rows.
+
+    Parameters
+    ----------
+    checkpoint : path
+    data, target : str or None
+    all_rows : bool
+    threshold : None, "stored" or float
+        As the user asked for.
+
+    Returns
+    -------
+    dict or None
+        JSON-able: ``name``, ``checkpoint``, ``threshold``, ``final``; None where there is no such run, or no labels.
+    """
+    from minibn.train import judge
+    from minibn.train.checkpoint import MODEL_FILE
+
+    from .no_model import run_folder
+    from .saved import open_saved
+    from .threshold import chosen_threshold
+
+    run = run_folder(checkpoint)
+    name = next((name for name in BESIDE_FOLDERS if (run / name / MODEL_FILE).exists()), None)
+    saved = name and open_saved(run / name, data, target, all_rows, require_target=False)
+    if not saved or saved.dataset.y is None:
+        return None
+    used = chosen_threshold(saved, threshold if threshold != "stored" or saved.threshold else None)
+    y = saved.dataset.y[saved.rows]
+    final = judge(saved.model, saved.x, y, saved.labels, saved.positive, used and used["threshold"])
+    return {"name": name, "checkpoint": str(run / name), "threshold": used, "final": final}
+
+
+def beside_table(final, used, other):
+    """Return a Table of a run's figures and those of the run beside it.
+
+    Parameters
+    ----------
+    final : dict
+        Of :func:`minibn.train.judge`.
+    used : dict or None
+        Threshold of the first run, as :func:`chosen_threshold` returns it.
+    other : dict
+        From :func:`judged_beside`.
+    """
+    from minibn.lab import Table
+
+    this = next(name for name in BESIDE_FOLDERS if name != other["name"])
+    columns = [(final, used), (other["final"], other["threshold"])]
+    rows = [(name.replace("_", " "), *(figures[name] for figures, _ in columns)) for name in _FIGURES]
+    rows.append(("threshold", *(at and at["threshold"] for _, at in columns)))
+    shown = tuple(row for row in rows if row[1:] != (None, None))
+    return Table(
+        "class weights on the same rows, each at its own threshold", ("", this, other["name"]), shown
+    )

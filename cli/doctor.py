@@ -4,14 +4,21 @@ from pathlib import Path
 
 import click
 
-from .options import folder_name, json_option, report_option, use_threads
+from .options import (
+    checkpoint_argument,
+    folder_name,
+    json_option,
+    refuse_target_alone,
+    report_option,
+    use_threads,
+)
 
 SICK = 3
 PLOT = "doctor"
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path())
+@checkpoint_argument
 @click.option("--data", metavar="NAME|PATH", help="Rows to judge.  [default: the validation rows of the run]")
 @click.option("--target", metavar="COLUMN", help="Target column.  [default: as in training]")
 @click.option(
@@ -30,19 +37,30 @@ def doctor(context, checkpoint, data, target, out, with_page, as_json):
     what cannot be checked without them is listed. Exit code 3 where a fault is found. The model is not changed.
     """
     use_threads()
+    refuse_target_alone(data, target)
+    from .beside import judged_beside
+    from .no_model import diverged, diverged_diagnosis
     from .patient import open_patient
     from .progress import announce_compilation
 
     announce_compilation()
-    patient = open_patient(checkpoint, data, target)
-    diagnosis = _examined(patient, checkpoint)
-    files = _written(diagnosis, checkpoint, out, with_page)
+    folder = _folder(checkpoint, out)
+    run, beside = diverged(checkpoint), None
+    if run:
+        diagnosis, report = diverged_diagnosis(run, checkpoint)
+    else:
+        patient = open_patient(checkpoint, data, target)
+        diagnosis = _examined(patient, checkpoint)
+        beside = judged_beside(checkpoint, data, target)
+        report = _report(diagnosis, patient, checkpoint, beside)
+    files = _written(report, _unchecked(diagnosis), folder, with_page)
     if as_json:
         from .report import print_json
 
-        print_json({"command": "doctor", "checkpoint": checkpoint, **diagnosis.to_dict(), "files": files})
+        print_json({"command": "doctor", "checkpoint": checkpoint, **diagnosis.to_dict(), "files": files}
+                   | ({"beside": beside} if beside else {}))  # fmt: skip
     else:
-        _print(diagnosis, f"{patient.saved.dataset.name}: {patient.saved.chosen.split(';')[0]}", files)
+        _print(diagnosis, report, files)
     if not diagnosis.healthy:
         context.exit(SICK)
 
@@ -76,27 +94,70 @@ def _examined(patient, checkpoint):
     return replace(found, **named)
 
 
-def _written(diagnosis, checkpoint, out, with_page):
+def _folder(checkpoint, out):
+    """Return where to draw: beside the model, or where no other run has pictures and a page of its own."""
+    from .no_model import run_folder
+    from .runs import held_files
+
+    run = run_folder(checkpoint)
+    folder = Path(out) if out else run
+    others = {path.name for path in held_files(folder)} - {f"{PLOT}.png", f"{PLOT}.svg", "report.html"}
+    if others and folder.resolve() != run.resolve():
+        raise click.UsageError(f"{folder} holds another run; use another --out")
+    return folder
+
+
+def _written(report, unchecked, folder, with_page):
     """Draw the plots, write the page where asked, and return the files by role."""
+    from dataclasses import replace
+
     from .charts import draw
     from .page import write_page
 
-    path, report = Path(checkpoint), diagnosis.report
-    folder = Path(out) if out else path if path.is_dir() else path.parent
     folder.mkdir(parents=True, exist_ok=True)
     files = draw(report.charts, folder, PLOT, report.verdict) if report.charts else {}
-    files |= {"page": write_page(report, folder)} if with_page else {}
+    files |= (
+        {"page": write_page(replace(report, tables=report.tables + unchecked), folder)} if with_page else {}
+    )
     return {name: str(file) for name, file in files.items()}
 
 
-def _print(diagnosis, rows, files):
-    from .render import cell
-    from .tables import heading, print_files, table
+def _report(diagnosis, patient, checkpoint, beside):
+    """Return the report of a diagnosis, which says what was judged: model, rows, threshold."""
+    from dataclasses import replace
 
-    click.secho(rows, bold=True)
-    for shown in diagnosis.report.tables:
-        heading(shown.title)
-        click.echo(table(shown.head, [[cell(value) for value in row] for row in shown.rows]))
+    from .beside import beside_table
+    from .threshold import chosen_threshold, threshold_line
+
+    report, saved, figures = diagnosis.report, patient.saved, diagnosis.figures
+    stored = chosen_threshold(saved, None)
+    told = {"checkpoint": checkpoint, "data": f"{saved.dataset.name}: {saved.chosen.split(';')[0]}"}
+    told["threshold"] = f"{threshold_line(saved, stored)}; {_USE}" if stored else None
+    final = figures.at_threshold or figures.judged if beside else None
+    tables = (*report.tables, beside_table(final, stored, beside)) if beside else report.tables
+    title = f"doctor: {checkpoint} on {saved.dataset.name}"
+    return replace(report, title=title, tables=tables, conditions=told | report.conditions)
+
+
+_USE = "precision and recall of the classes are judged with it and without, all else without"
+
+
+def _unchecked(diagnosis):
+    """Return what was not checked, and why, as tables."""
+    from minibn.lab import Table
+
+    rows = tuple((item.name, item.why) for item in diagnosis.not_checked)
+    return (Table("not checked", ("rule", "why"), rows),) if rows else ()
+
+
+def _print(diagnosis, report, files):
+    from .render import print_tables
+    from .tables import heading, print_files
+
+    click.secho(report.conditions["data"], bold=True)
+    if report.conditions["threshold"]:
+        click.echo(report.conditions["threshold"].replace("; ", ";\n"))
+    print_tables(report.tables)
     for title, findings in (("fault", diagnosis.faults), ("note", diagnosis.notes)):
         for finding in findings:
             heading(f"{title}: {finding.name}")
@@ -107,7 +168,8 @@ def _print(diagnosis, rows, files):
         for item in diagnosis.not_checked:
             click.echo(f"{item.name}: {item.why}")
     heading(_verdict(diagnosis))
-    print_files(files)
+    if files:
+        print_files(files)
 
 
 def _paragraph(name, text):

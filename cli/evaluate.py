@@ -2,12 +2,12 @@
 
 import click
 
-from .options import json_option, use_threads
+from .options import checkpoint_argument, json_option, refuse_target_alone, use_threads
 from .threshold import threshold_option
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path())
+@checkpoint_argument
 @click.option("--data", metavar="NAME|PATH", help="Data to evaluate on.  [default: those of the run]")
 @click.option("--target", metavar="COLUMN", help="Target column.  [default: as in training]")
 @click.option("--all-rows", is_flag=True, help="Also the training rows, on the data of the run.")
@@ -26,8 +26,10 @@ def evaluate(checkpoint, data, target, all_rows, threshold, plot, as_json):
     never touched.
     """
     use_threads()
+    refuse_target_alone(data, target)
     from minibn.train import judge
 
+    from .beside import judged_beside
     from .progress import announce_compilation
     from .saved import open_saved
     from .threshold import chosen_threshold
@@ -37,6 +39,7 @@ def evaluate(checkpoint, data, target, all_rows, threshold, plot, as_json):
     used = chosen_threshold(saved, threshold)
     y = saved.dataset.y[saved.rows]
     final = judge(saved.model, saved.x, y, saved.labels, saved.positive, used and used["threshold"])
+    beside = judged_beside(checkpoint, data, target, all_rows, threshold)
     if plot:
         _plot(saved, y, used, final, plot)
     if as_json:
@@ -44,14 +47,15 @@ def evaluate(checkpoint, data, target, all_rows, threshold, plot, as_json):
 
         rows = {"rows": len(saved.rows), "chosen": saved.chosen}
         about = {"command": "evaluate", "checkpoint": checkpoint, "data": saved.dataset.name}
-        print_json(
-            about | rows | {"final": final, "threshold": used, "files": {"plot": plot} if plot else {}}
-        )
+        found = {"final": final, "threshold": used, "files": {"plot": plot} if plot else {}}
+        print_json(about | rows | found | ({"beside": beside} if beside else {}))
     else:
-        _print(saved, used, final, plot)
+        _print(saved, used, final, beside, plot)
 
 
-def _print(saved, used, final, plot):
+def _print(saved, used, final, beside, plot):
+    from .beside import beside_table
+    from .render import print_tables
     from .tables import counted, print_files, print_final
     from .threshold import OPTIMISTIC, threshold_line
 
@@ -61,6 +65,8 @@ def _print(saved, used, final, plot):
         if used["source"] == "stored" and saved.trained_with:
             click.echo(OPTIMISTIC)
     print_final(final, counted(len(saved.rows), "row"))
+    if beside:
+        print_tables([beside_table(final, used, beside)])
     if plot:
         print_files({"plot": plot})
 

@@ -14,6 +14,24 @@ def folder_name(context, parameter, value):
     return value
 
 
+def _checkpoint(context, parameter, value):
+    """Refuse an empty name, which would stand for the current folder."""
+    if value == "":
+        raise click.BadParameter("needs a run folder or its model.safetensors, got an empty name")
+    return value
+
+
+checkpoint_argument = click.argument("checkpoint", type=click.Path(), callback=_checkpoint)
+
+
+def refuse_target_alone(data, target):
+    """Refuse a target column of data that are not given: those of the run have theirs."""
+    if target is not None and data is None:
+        raise click.UsageError(
+            f"--target names a column of --data, got --target {target} alone; add --data, or leave it out"
+        )
+
+
 _OPTIONS = (
     click.option("--data", metavar="NAME|PATH", help="example, example-hard, wine, digits, iris, breast-cancer, or a .csv, .npz or .parquet file.  [default: example]"),
     click.option("--target", metavar="COLUMN", help="Target column of a CSV or Parquet file.  [default: the last]"),

@@ -2,12 +2,12 @@
 
 import click
 
-from .options import json_option, use_threads
+from .options import checkpoint_argument, json_option, use_threads
 from .threshold import threshold_option
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path())
+@checkpoint_argument
 @click.option(
     "--data",
     metavar="NAME|PATH",

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from .options import folder_name, json_option, use_threads
+from .options import checkpoint_argument, folder_name, json_option, refuse_target_alone, use_threads
 
 REPORT = "recalibrate.json"
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path())
+@checkpoint_argument
 @click.option(
     "--data", metavar="NAME|PATH", help="Rows to take statistics of.  [default: the run's training rows]"
 )
@@ -22,7 +22,7 @@ REPORT = "recalibrate.json"
     callback=folder_name,
     help="Folder for the new model.  [default: CHECKPOINT-recalibrated]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a model in --out, which may be CHECKPOINT itself.")
+@click.option("--overwrite", is_flag=True, help="Replace the run in --out, which may be CHECKPOINT itself.")
 @json_option
 def recalibrate(checkpoint, data, target, out, overwrite, as_json):
     """Give a trained model exact running statistics.
@@ -32,6 +32,7 @@ def recalibrate(checkpoint, data, target, out, overwrite, as_json):
     new statistics. Weights stay as they are.
     """
     use_threads()
+    refuse_target_alone(data, target)
     from .progress import announce_compilation
 
     announce_compilation()
@@ -46,15 +47,15 @@ def recalibrate(checkpoint, data, target, out, overwrite, as_json):
 
 
 def _folder(checkpoint, out, overwrite):
-    """Return where to save, refusing to replace a model unless told to."""
-    from minibn.train.checkpoint import MODEL_FILE
+    """Return where to save, refusing to replace a run unless told to."""
+    from .runs import held_files
 
     path = Path(checkpoint)
     run = path if path.is_dir() else path.parent
     run = run if run.name else run.resolve()
     folder = Path(out) if out else run.with_name(f"{run.name}-recalibrated")
-    if (folder / MODEL_FILE).exists() and not overwrite:
-        raise click.UsageError(f"{folder} holds a model; use --overwrite to replace it, or another --out")
+    if held_files(folder) and not overwrite:
+        raise click.UsageError(f"{folder} holds a run; use --overwrite to replace it, or another --out")
     return folder
 
 

@@ -84,14 +84,19 @@ def open_folder(out, overwrite, default_name):
         When the folder holds a run.
     """
     folder = Path(out) if out else _free(Path("runs") / f"{default_name}-{datetime.now():%Y%m%d-%H%M%S}")
-    parts = (folder, *(folder / arm for arm in (*ARM_FOLDERS, *BESIDE_FOLDERS)))
-    held = [part / name for part in parts for name in _OWN_FILES if (part / name).exists()]
+    held = held_files(folder)
     if held and not overwrite:
         raise click.UsageError(f"{folder} holds a run; use --overwrite to replace it, or another --out")
     for path in held:
         path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def held_files(folder):
+    """Return the files in a folder, and in those of its arms, that a command of minibn wrote."""
+    parts = (folder, *(folder / arm for arm in (*ARM_FOLDERS, *BESIDE_FOLDERS)))
+    return [part / name for part in parts for name in _OWN_FILES if (part / name).exists()]
 
 
 def _free(folder):

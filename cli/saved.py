@@ -76,7 +76,10 @@ def open_saved(checkpoint, data, target=None, all_rows=True, require_target=True
     from minibn.train import load_model
     from minibn.train.experiment import scaled
 
+    from .no_model import refuse_without_model
+
     _refuse_comparison(checkpoint)
+    refuse_without_model(checkpoint)
     model, about = load_model(checkpoint)
     if "settings" not in about:
         raise CheckpointError(

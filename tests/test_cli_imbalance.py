@@ -248,3 +248,32 @@ def test_wrong_usage_is_named(folder, trained, plain, arguments, said):
 def test_wrong_usage_exits_with_2(tmp_path):
     process = run("train", "--data", "iris", *GOAL, cwd=tmp_path, code=2)
     assert process.stderr.strip().splitlines()[-1].startswith("Error: threshold_for: only two classes")
+
+
+def test_evaluate_and_doctor_show_the_run_beside(folder, trained):
+    for command in ("evaluate", "doctor"):
+        found = report(folder, command, "run")["beside"]
+        assert (found["name"], found["checkpoint"]) == ("balanced", "run/balanced")
+        assert found["final"] == trained["beside"]["threshold"]["final"]
+        said = text(folder, command, "run")
+        lines = said[said.index("class weights on the same rows") :].splitlines()
+        assert lines[1].split() == ["plain", "balanced"]
+        ranked = next(line for line in lines if line.strip().startswith("average precision"))
+        expected = [trained[part]["average_precision"] for part in ("final",)]
+        expected.append(trained["beside"]["final"]["average_precision"])
+        assert ranked.split()[-2:] == [f"{value:.4f}" for value in expected]
+    assert "beside" not in report(folder, "evaluate", "run/balanced")
+
+
+def test_the_doctor_page_names_what_was_judged(folder, trained):
+    text(folder, "doctor", "run/model.safetensors", "--data", "other.csv", "--out", "page", "--report")
+    shown = (folder / "page" / "report.html").read_text()
+    assert "<h1>doctor: run/model.safetensors on other</h1>" in shown
+    for name in ("checkpoint", "data", "threshold"):
+        assert f"<dt>{name}</dt>" in shown
+    assert "stored for recall=0.8" in shown
+    text(folder, "train", *RARE, "--out", "bare")
+    (folder / "bare" / "training.safetensors").unlink()
+    text(folder, "doctor", "bare", "--report")
+    shown = (folder / "bare" / "report.html").read_text()
+    assert "not checked" in shown and "the training rows were not given" in shown

@@ -188,6 +188,15 @@ def test_the_report_shows_what_was_measured():
     assert all(len(row) == len(table.head) for table in report.tables for row in table.rows)
 
 
+def test_units_stand_in_the_order_of_their_variances():
+    found = doctor(**patients.model_of(patients.stale))
+    exact, charts = found.figures.norms[0].exact, {chart.title: chart for chart in found.report.charts}
+    order = exact.new_var.argsort()
+    for what, values in (("mean", exact.new_mean), ("variance", exact.new_var)):
+        chart = charts[f"{what} of 1.BatchNorm"]
+        assert (chart.x_label, chart.series[0].y) == ("unit, by its exact variance", values[order].tolist())
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [({"data": (np.zeros((5, 3)), np.zeros(5, int))}, ArgumentError, "data: expected 4 features"),

@@ -4,11 +4,14 @@ import numpy as np
 
 from minibn import kernels
 from minibn.functional import checks
-from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas
+from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas, load_blas
 
 
 def _large(x, weight):
-    return x.shape[0] * weight.size >= BLAS_FROM
+    large = x.shape[0] * weight.size >= BLAS_FROM
+    if large:
+        load_blas()
+    return large
 
 
 def dense_forward(x, weight, bias=None):

@@ -17,7 +17,7 @@ from minibn.kernels.cpu.calls import (
     dispatcher,
     example,
 )
-from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas
+from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas, load_blas
 from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.program.instructions import COLUMN, MEMORY, Code
 from minibn.program.tracking import track
@@ -168,6 +168,8 @@ def table_of_kernels(codes, dtype):
         0 where a code is not among them.
     """
     found = addresses(len(Code))
+    if not _BLAS.keys().isdisjoint(codes):
+        load_blas()
     for code in sorted(codes):
         function, examples = kernel_and_examples(code, dtype)
         found[code] = address(function, *examples)

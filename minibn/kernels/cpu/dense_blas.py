@@ -12,6 +12,14 @@ BLAS_FROM = 1 << 24
 """Multiply-adds of a product from which BLAS was measured to be the faster of the two."""
 
 
+def load_blas():
+    """Import where compiled products look BLAS up.
+
+    They would import it themselves at their first call, where Ctrl-C aborts the process instead of interrupting it.
+    """
+    import scipy.linalg.cython_blas  # noqa: F401
+
+
 @kernel
 def dense_forward_blas(x, weight, bias, y):
     """Write y = x @ weight + bias; arguments as :func:`minibn.kernels.dense_forward`.

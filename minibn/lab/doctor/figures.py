@@ -9,6 +9,7 @@ from minibn.data.stream import DOCTOR, generator
 from minibn.lab.doctor import copies, drift, evidence, gradients, passes, running, units
 from minibn.train import judge
 from minibn.train.batches import batch_bounds
+from minibn.train.judge import log_odds
 
 _ROWS = 10_000  # rows of a part that are sent through the network again and again
 _GRADIENT_ROWS = 1024
@@ -107,6 +108,14 @@ class Figures:
         return passes.in_batches(self.model, self.x, self.y, order, self.batch)
 
     @cached_property
+    def batch_mean_noise(self):
+        """Measured noise of the mean of a shuffled batch before the first batch norm; None where there is none."""
+        if self.x is None or not self.norms or not self.finite_weights:
+            return None
+        order = self._generator().permutation(len(self.x))
+        return running.batch_mean_noise(self.model, self.norms[0], self.x, order, self.batch)
+
+    @cached_property
     def sorted(self):
         """The rows in batches sorted by class, normalised by the statistics of their batch."""
         order = np.argsort(self.y, kind="stable")
@@ -178,10 +187,25 @@ class Figures:
 
     @cached_property
     def judged(self):
-        """Metrics of all rows to judge, as of :func:`minibn.train.judge`."""
+        """Metrics of all rows to judge where the most probable class counts, as of :func:`minibn.train.judge`."""
+        return self._judged()
+
+    @cached_property
+    def at_threshold(self):
+        """The same at the threshold that the network is used with; None where there is none."""
+        return None if self.case.threshold is None else self._judged(self.case.threshold)
+
+    @cached_property
+    def scores(self):
+        """Log odds of the positive class on all rows to judge, shape (N,); None unless they can be ranked."""
+        if self.case.y is None or not self.finite_logits or self.judged["average_precision"] is None:
+            return None
+        return log_odds(self.model, self.case.x, self.judged["labels"], self.judged["positive"])
+
+    def _judged(self, threshold=None):
         case = self.case
         labels = range(self.model.out_features) if case.labels is None else case.labels
-        return judge(self.model, case.x, case.y, list(labels), case.positive, case.threshold)
+        return judge(self.model, case.x, case.y, list(labels), case.positive, threshold)
 
     # health
 

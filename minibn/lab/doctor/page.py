@@ -2,6 +2,7 @@
 
 import math
 
+from minibn.lab.ranking import curve_series, precision_recall_chart, threshold_point
 from minibn.lab.report import Lines, Report, Series, Table
 
 
@@ -69,14 +70,46 @@ def _norms(f):
 
 
 def _classes(f):
-    """Yield share and recall of each class of the rows to judge."""
-    if f.case.y is not None and f.finite_logits:
-        n = len(f.case.y)
+    """Yield share and recall of each class of the rows to judge, at every decision there is."""
+    n = None if f.case.y is None else len(f.case.y)
+    for title, judged in _decisions(f):
         rows = [
             (str(row["label"]), row["support"] / n, row["precision"], row["recall"])
-            for row in f.judged["per_class"]
+            for row in judged["per_class"]
         ]
-        yield Table("classes of the rows to judge", ("class", "share", "precision", "recall"), tuple(rows))
+        yield Table(title, ("class", "share", "precision", "recall"), tuple(rows))
+
+
+def _decisions(f):
+    """Return metrics of the rows to judge by title: at the threshold first, which the network is used with."""
+    if f.case.y is None or not f.finite_logits:
+        return []
+    title = "classes of the rows to judge"
+    if f.at_threshold is None:
+        return [(title, f.judged)]
+    return [
+        (f"{title}, at the threshold {f.case.threshold:.4g}", f.at_threshold),
+        (f"{title}, where the more probable one counts", f.judged),
+    ]
+
+
+def _ranked(f):
+    """Yield average precision beside what scores without any information have, of two classes."""
+    if f.scores is not None:
+        row = (f.judged["positive"], f.judged["average_precision"], f.judged["prevalence"])
+        head = ("positive class", "average precision", "a coin (share of positive rows)")
+        yield Table("precision over all thresholds", head, ((str(row[0]), *row[1:]),))
+
+
+def _precision_recall_chart(f):
+    if f.scores is None:
+        return
+    true = f.case.y == f.judged["labels"].index(f.judged["positive"])
+    series = [curve_series("this network", true, f.scores)]
+    if f.at_threshold:
+        label = f"threshold {f.case.threshold:.3g}"
+        series.append(threshold_point(label, f.at_threshold["precision"], f.at_threshold["recall"]))
+    yield precision_recall_chart(series, f.judged["prevalence"])
 
 
 def _gradient_table(f):
@@ -124,28 +157,26 @@ def _statistics_charts(f):
     if not shown:
         return
     norm = max(shown, key=lambda norm: norm.error)
+    order = (
+        norm.exact.new_var.argsort()
+    )  # of means there may be none: without a bias, standardised inputs leave 0
     for what, running, exact in (
         ("mean", norm.mean, norm.exact.new_mean),
         ("variance", norm.var, norm.exact.new_var),
     ):
-        order = exact.argsort()
         series = [Series(label, list(range(len(order))), values[order].tolist(), style=style)
                   for label, values, style in (("exact", exact, "line"), ("running", running, "points"))]  # fmt: skip
-        yield Lines(f"{what} of {norm.layer}", f"feature, by its exact {what}", what, tuple(series))
+        yield Lines(f"{what} of {norm.layer}", "unit, by its exact variance", what, tuple(series))
 
 
 def _recall_chart(f):
-    if f.case.y is None or not f.finite_logits:
-        return
-    rows = f.judged["per_class"]
-    series = [
-        Series(name, list(range(len(rows))), [row[name] for row in rows], style="points")
-        for name in ("recall", "precision")
-    ]
-    shares = [row["support"] / len(f.case.y) for row in rows]
-    series.append(Series("share of rows", list(range(len(rows))), shares, style="dotted"))
-    yield Lines("classes of the rows to judge", "class", "share", tuple(series))
+    for title, judged in _decisions(f):
+        rows = judged["per_class"]
+        shown = {name: [row[name] for row in rows] for name in ("recall", "precision")}
+        shown["share of rows"] = [row["support"] / len(f.case.y) for row in rows]
+        series = [Series(name, list(range(len(rows))), y, style="points") for name, y in shown.items()]
+        yield Lines(title, "class", "share", tuple(series))
 
 
-_TABLES = (_passes, _norms, _classes, _gradient_table, _activity)
-_CHARTS = (_loss_chart, _gradient_chart, _statistics_charts, _recall_chart)
+_TABLES = (_passes, _norms, _classes, _ranked, _gradient_table, _activity)
+_CHARTS = (_loss_chart, _gradient_chart, _statistics_charts, _recall_chart, _precision_recall_chart)

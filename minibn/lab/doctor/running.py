@@ -145,6 +145,35 @@ def _ratio(left, off):
     return float(np.linalg.norm(left) / distance) if distance else 1.0
 
 
+def batch_mean_noise(model, norm, x, order, size):
+    """Return how much the means of batches scatter before a batch norm, in standard deviations of a row.
+
+    Parameters
+    ----------
+    model : Sequential
+    norm : NormFigures
+    x : ndarray, shape (N, C)
+    order : ndarray of int64, shape (N,)
+        Rows in the order of the batches.
+    size : int
+        Rows of a batch; rows that fill none are left out.
+
+    Returns
+    -------
+    float or None
+        Root mean square over features that vary; None with fewer than two batches, or without such features. For rows
+        drawn at random it is 1 / sqrt(size).
+    """
+    count = len(order) // size
+    before = _input_of(norm, model, x[order[: count * size]])
+    if count < 2 or not np.isfinite(before).all():
+        return None
+    means = before.reshape(count, size, -1).mean(axis=1)
+    rows, batches = before.std(axis=0, ddof=1), means.std(axis=0, ddof=1)
+    varies = rows > 0
+    return root_mean_square(batches[varies] / rows[varies]) if varies.any() else None
+
+
 def _input_of(norm, model, x):
     with no_grad():
         for layer in model.layers[: int(norm.layer.split(".")[0])]:

@@ -13,17 +13,19 @@ def batches_too_small(f):
         return None
     kind = Fault if noise >= limit.TINY_NOISE else Note
     return kind(
-        f"the mean of a batch of {size} is off by {noise:.2f} standard deviations{_measured(f)}",
+        f"the mean of a batch of {size} is off by {noise:.2f} standard deviations, 1 / sqrt({size}){_measured(f)}",
         "so few rows say little about mean and variance: the network is trained on noise that is gone in evaluation",
         "--batch-size 16 or more",
     )
 
 
 def _measured(f):
+    noise = f.batch_mean_noise
+    before = "" if noise is None else f"; measured before {f.norms[0].layer}: {noise:.2f}"
     if f.y is None or not f.finite_weights or not f.with_running.finite:
-        return ""
+        return before
     own, running = f.shuffled.accuracy, f.with_running.accuracy
-    return f"; accuracy {own:.4f} with the statistics of such batches and {running:.4f} with running ones"
+    return f"{before}; accuracy {own:.4f} with the statistics of such batches and {running:.4f} with running ones"
 
 
 @rule("predictions depend on the batch", "batch norm", "data", "finite weights")
