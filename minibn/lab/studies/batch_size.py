@@ -197,7 +197,7 @@ def _chart(cells, sizes):
         Series(
             arm, sizes, *zip(*(cells[arm, size]["mean"] for size in sizes), strict=True), arm=named.get(arm),
             style=styles.get(arm, "line"),
-        )
+        ).within(0, 100)
         for arm in _arms(cells)
     ]  # fmt: skip
     return Lines("rates tuned in every arm", "batch size", "validation error (%)", tuple(series), log_x=True)

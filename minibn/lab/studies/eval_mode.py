@@ -197,7 +197,7 @@ def _says(row):
 def _chart(found, sizes):
     mean, low, high = zip(*(mean_interval(found[shuffled(size)]) for size in sizes), strict=True)
     series = (
-        Series("training mode, shuffled batches", sizes, mean, low, high),
+        Series("training mode, shuffled batches", sizes, mean, low, high).within(0, 100),
         *(
             Series(name, (sizes[0], sizes[-1]), [float(found[name].mean())] * 2, style=style)
             for name, style in ((EVAL, "dashed"), (ONE_CLASS, "dotted"), (POLLUTED, "dotted"))

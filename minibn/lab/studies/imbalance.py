@@ -217,7 +217,8 @@ def _traces(figures, share):
 def _trace(arm, values):
     mean, low, high = zip(*(mean_interval(column) for column in values.T), strict=True)
     style, known = ("dashed" if "balanced" in arm else "line"), arm.split(",")[0]
-    return Series(arm, list(range(1, 1 + len(mean))), mean, low, high, arm=known, style=style)
+    epochs = list(range(1, 1 + len(mean)))
+    return Series(arm, epochs, mean, low, high, arm=known, style=style).within(0, 100)
 
 
 def _curves(runs, seed):

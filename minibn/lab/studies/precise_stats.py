@@ -119,4 +119,4 @@ def _chart(looks, running, precise):
 
 def _series(label, looks, errors, style="line"):
     mean, low, high = zip(*(mean_interval(column) for column in errors.T), strict=True)
-    return Series(label, looks, mean, low, high, style=style)
+    return Series(label, looks, mean, low, high, style=style).within(0, 100)
