@@ -49,7 +49,9 @@ class Series:
         """Return the series with its band cut where no figure can be, such as beyond 0 and 1 for a share."""
         if self.low is None:
             return self
-        low, high = ([min(max(v, least), most) for v in ends] for ends in (self.low, self.high))
+        low, high = (
+            [v if v is None else min(max(v, least), most) for v in ends] for ends in (self.low, self.high)
+        )
         return replace(self, low=low, high=high)
 
 
