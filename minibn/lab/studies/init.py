@@ -6,12 +6,12 @@ import numpy as np
 
 from minibn.lab.answers import (
     answer,
+    change_text,
     combined,
     difference_numbers,
     in_points,
     parts_text,
     points_cell,
-    points_text,
 )
 from minibn.lab.arms import (
     ARMS,
@@ -128,7 +128,7 @@ def _statements(c):
         yield (
             f"{c.activation}, {how}: over gains {c.gains[0]:g} to {c.gains[-1]:g} the accuracy stays on average "
             f"{short[True]:.1f} points below the best of either arm with batch norm and {short[False]:.1f} without; "
-            f"batch norm saves {points_text(c.saved(kind))}. Within 10 points of that best: "
+            f"batch norm {change_text(c.shortfall(kind, False), c.shortfall(kind, True), 'saves', 'costs')}. Within 10 points of that best: "
             f"{_listed(c.working(kind, True))} with, {_listed(c.working(kind, False))} without."
         )
 
