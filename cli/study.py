@@ -22,7 +22,7 @@ _WIDTH = 100
 @click.option(
     "--data",
     metavar="NAME|PATH",
-    help="example, wine, digits, iris, breast-cancer, or a .csv, .npz or .parquet file.  [default: digits]",
+    help="example, example-hard, wine, digits, iris, breast-cancer, or a .csv, .npz or .parquet file.  [default: digits]",
 )
 @click.option(
     "--target", metavar="COLUMN", help="Target column of a CSV or Parquet file.  [default: the last]"
@@ -46,13 +46,15 @@ _WIDTH = 100
 )
 @overwrite_option
 @json_option
-def study(name, data, target, seeds, seed, quick, with_page, threads, out, overwrite, as_json):
+@click.pass_context
+def study(context, name, data, target, seeds, seed, quick, with_page, threads, out, overwrite, as_json):
     """Repeat an experiment of the literature on given data, and say what came out.
 
     NAME is a study, or "list" for a list of them. Whatever the answer is, the exit code is 0.
     """  # fmt: skip
     threads = use_threads(threads)
     if name == LIST:
+        _say_unused(context)
         _list(as_json)
         return
     from minibn.lab.studies import Setup, find
@@ -61,6 +63,18 @@ def study(name, data, target, seeds, seed, quick, with_page, threads, out, overw
     setup = Setup(**given, target=target, first_seed=seed, count=seeds, quick=quick, progress=_say)
     _check(found, setup, data)
     _run(found, setup, threads, out, overwrite, as_json, with_page)
+
+
+def _say_unused(context):
+    """Say on stderr which of the options given do not count for a list."""
+    given = click.core.ParameterSource.COMMANDLINE
+    names = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in ("name", "as_json") and context.get_parameter_source(option.name) == given
+    ]
+    if names:
+        click.echo(f"Warning: not used by a list of studies: {', '.join(names)}", err=True)
 
 
 def _say(line):

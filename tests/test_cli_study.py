@@ -18,6 +18,8 @@ def test_the_list_names_every_study_with_what_it_costs(tmp_path):
 
     text = run("study", "list", cwd=tmp_path).stdout
     listed = run_json("study", "list", cwd=tmp_path)["studies"]
+    told = run("study", "list", "--quick", "--data", "wine", "--json", cwd=tmp_path).stderr
+    assert told == "Warning: not used by a list of studies: --data, --quick\n"
     assert [one["name"] for one in listed] == sorted(STUDIES)
     for one in listed:
         assert f"{one['name']}  (about {one['seconds']:g} s" in text
