@@ -241,7 +241,7 @@ def _paint_cell(axis, i, j, value, greyed, limit):
         shown = blend(fill, LIGHT["paper"], share)
         ink = max(LIGHT["on-pale"], LIGHT["on-deep"], key=lambda color: contrast(color, shown))
     axis.add_patch(Rectangle((j - 0.48, i - 0.48), 0.96, 0.96, facecolor=(fill, share), linewidth=0))
-    axis.text(j, i, f"{value:+.1f}", ha="center", va="center", fontsize=9, color=ink)
+    axis.text(j, i, f"{value:+z.1f}", ha="center", va="center", fontsize=9, color=ink)
 
 
 def _label(value):

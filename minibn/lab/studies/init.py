@@ -7,10 +7,8 @@ import numpy as np
 from minibn.lab.answers import (
     answer,
     change_text,
-    combined,
     difference_numbers,
     in_points,
-    parts_text,
     points_cell,
 )
 from minibn.lab.arms import (
@@ -26,7 +24,8 @@ from minibn.lab.arms import (
     tuning_seeds,
 )
 from minibn.lab.draws import Draws
-from minibn.lab.report import Lines, Report, Table
+from minibn.lab.report import Lines, Table
+from minibn.lab.studies.parts import report_of_parts
 from minibn.lab.studies.study import study
 
 QUESTION = "Does training depend less on the scale of the initial weights with batch norm?"
@@ -108,17 +107,18 @@ def _curve(draws, activation, gains, rates, steps, seeds, others):
 
 def _report(curves, told):
     answers = {c.activation: answer(c.saved("tuned")) for c in curves}
-    return Report(
-        "init",
-        "How much the initial scale matters",
-        QUESTION,
-        combined(answers.values()),
-        (parts_text(answers), *(text for curve in curves for text in _statements(curve))),
-        tuple(_table(curve) for curve in curves),
-        tuple(_chart(curve) for curve in curves),
-        {c.activation: _numbers(c) | {"answer": answers[c.activation]} for c in curves},
-        told,
-        SOURCE,
+    return report_of_parts(
+        curves,
+        answers,
+        statements=_statements,
+        table=_table,
+        chart=_chart,
+        numbers=_numbers,
+        name="init",
+        title="How much the initial scale matters",
+        question=QUESTION,
+        conditions=told,
+        source=SOURCE,
     )
 
 
