@@ -154,7 +154,7 @@ def test_chart_and_table_end_alike_where_every_run_diverged():
         np.testing.assert_allclose(series.y, [0.9, 0.7, 0.5])
         assert series.y[-1] == accuracy.marks[0][1] == np.mean(comparison.metric(WITH, "accuracy"))
     assert accuracy.title.endswith("once diverged: the majority baseline")
-    assert report.tables[0].rows[-1] == (3, "diverged", "diverged")
+    assert report.tables[0].rows[-1][:3] == (3, "diverged", "diverged")
     assert not any(math.isfinite(series.y[-1]) for series in losses.series)
 
 
