@@ -24,6 +24,7 @@ _LOOKS = {
     "ytick.labelsize": 9,
 }
 _CELL = 0.62  # inches of a heat map's cell
+_PALEST = 0.15  # share of its colour that the cell nearest to 0 has
 _LINE = 72  # characters of a line of a title
 _LABEL = 48  # characters of a legend's label; the page tells it whole
 _BELOW = 0.5  # inches from the axes to their legend: room for the label of the axis
@@ -52,14 +53,14 @@ def draw(charts, folder, name, title=None):
     return files
 
 
-def figure_of(charts, title=None):
-    """Return a matplotlib figure that holds all charts."""
+def figure_of(charts, title=None, limits=None):
+    """Return a matplotlib figure that holds all charts; ``limits`` as of :func:`colour_limits`."""
     import matplotlib
     from matplotlib.figure import Figure
 
     columns = min(2, len(charts))
     rows = math.ceil(len(charts) / columns)
-    sizes = [_size(chart) for chart in charts]
+    sizes, limits = [_size(chart) for chart in charts], limits or colour_limits(charts)
     width = columns * max(w for w, _ in sizes)
     height = rows * max(h for _, h in sizes) + bool(title) * 0.3
     with matplotlib.rc_context(_LOOKS):
@@ -68,7 +69,7 @@ def figure_of(charts, title=None):
             figure.suptitle(plain(title), fontsize=12)
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for axis, chart in zip(axes, charts, strict=False):
-            paint(axis, chart)
+            paint(axis, chart, limits)
         for axis in axes[len(charts) :]:
             axis.set_axis_off()
     return figure
@@ -106,13 +107,13 @@ def _size(chart):
     return 5.4, 3.7 + 0.2 * _legend_rows(chart)
 
 
-def paint(axis, chart):
+def paint(axis, chart, limits):
     """Draw one chart on one axis."""
     axis.set_title(textwrap.fill(plain(heading(chart)), _LINE), fontsize=9)
     axis.set_xlabel(plain(chart.x_label))
     axis.set_ylabel(plain(chart.y_label))
     if hasattr(chart, "values"):
-        _paint_heat_map(axis, chart)
+        _paint_heat_map(axis, chart, limits[chart.unit])
     else:
         _paint_lines(axis, chart)
 
@@ -135,7 +136,7 @@ def _paint_lines(axis, chart):
         if scale:
             _write_powers_plainly(side)
     if not chart.log_x and all(isinstance(x, Integral) for series in chart.series for x in series.x):
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axis.grid()
     axis.set_axisbelow(True)
     _paint_legend(axis, chart, lines)
@@ -199,33 +200,48 @@ def _colors(series):
     return [ARMS[s.arm] if s.arm else next(others) for s in series]
 
 
-def _paint_heat_map(axis, chart):
-    values = [_gaps(row) for row in chart.values]
-    limit = max((abs(v) for row in values for v in row if math.isfinite(v)), default=1) or 1
+def colour_limits(charts):
+    """Return the size of value that has the full colour, by unit: heat maps of one unit are read side by side."""
+    limits = {}
+    for chart in charts:
+        if hasattr(chart, "values"):
+            sizes = (abs(v) for v, grey in _cells(chart) if math.isfinite(v) and not grey)
+            limits[chart.unit] = max(limits.get(chart.unit, 0), *sizes, 0)
+    return limits
+
+
+def _cells(chart):
+    """Yield each value of a heat map and whether it is greyed, row by row."""
+    for i, row in enumerate(chart.values):
+        for j, value in enumerate(_gaps(row)):
+            yield value, bool(chart.greyed) and chart.greyed[i][j]
+
+
+def _paint_heat_map(axis, chart, limit):
     axis.set_xticks(range(len(chart.x)), [_label(v) for v in chart.x])
     axis.set_yticks(range(len(chart.y)), [_label(v) for v in chart.y])
     axis.set_xlim(-0.5, len(chart.x) - 0.5)
     axis.set_ylim(len(chart.y) - 0.5, -0.5)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    for i, row in enumerate(values):
-        for j, value in enumerate(row):
-            if not math.isnan(value):
-                _paint_cell(axis, i, j, value, bool(chart.greyed) and chart.greyed[i][j], limit)
+    for place, (value, greyed) in enumerate(_cells(chart)):
+        if not math.isnan(value):
+            _paint_cell(axis, *divmod(place, len(chart.x)), value, greyed, limit)
 
 
 def _paint_cell(axis, i, j, value, greyed, limit):
-    """Draw a cell, which lets more of the paper through the nearer it is to 0."""
+    """Draw a cell, which lets more of the paper through the nearer it is to 0, but never looks like none."""
     from matplotlib.patches import Rectangle
 
-    fill, share = LIGHT["above" if value > 0 else "below"], abs(value) / limit
     if greyed:
         fill, share, ink = LIGHT["cell"], 1, LIGHT["on-cell"]
     else:
+        fill = LIGHT["above" if value > 0 else "below"]
+        share = _PALEST + (1 - _PALEST) * abs(value) / limit if value else 0
         shown = blend(fill, LIGHT["paper"], share)
         ink = max(LIGHT["on-pale"], LIGHT["on-deep"], key=lambda color: contrast(color, shown))
     axis.add_patch(Rectangle((j - 0.48, i - 0.48), 0.96, 0.96, facecolor=(fill, share), linewidth=0))
-    axis.text(j, i, f"{value:+.1f}", ha="center", va="center", fontsize=9, color=ink)
+    axis.text(j, i, f"{value:+z.1f}", ha="center", va="center", fontsize=9, color=ink)
 
 
 def _label(value):

@@ -1,7 +1,6 @@
 """A chart as SVG that lives inside a page: its text in the page's font, its colours those of the page's theme."""
 
 import re
-from dataclasses import replace
 from html import escape
 from io import BytesIO
 from xml.etree import ElementTree
@@ -19,7 +18,7 @@ _DROPPED = {"metadata", "style", "title"}
 _KEPT = ("d", "style", "x", "y", "width", "height", "transform", "clip-path", "href")
 
 
-def inline_svg(chart, label, prefix):
+def inline_svg(chart, label, prefix, limits=None):
     """Draw a chart as an SVG element for a page of HTML.
 
     Parameters
@@ -30,13 +29,15 @@ def inline_svg(chart, label, prefix):
         What the chart shows, for those who do not see it.
     prefix : str
         Of every id in the element: unique in the page.
+    limits : dict, optional
+        Of the page's heat maps, see :func:`minibn_cli.charts.colour_limits`; the chart's own where None.
 
     Returns
     -------
     str
         The same for the same chart.
     """
-    root = ElementTree.fromstring(_drawn(chart))
+    root = ElementTree.fromstring(_drawn(chart, limits))
     ids = _referenced(root, prefix)
     width, height = (_short(part) for part in root.attrib["viewBox"].split()[2:])
     body = "".join(_written(child, ids) for child in root)
@@ -46,11 +47,12 @@ def inline_svg(chart, label, prefix):
     )
 
 
-def _drawn(chart):
+def _drawn(chart, limits):
     """Return matplotlib's SVG, its texts as texts."""
     import matplotlib
 
-    figure = figure_of([replace(chart, title="", **({"unit": ""} if hasattr(chart, "unit") else {}))])
+    figure = figure_of([chart], limits=limits)
+    figure.axes[0].set_title("")
     figure.set_size_inches(figure.get_size_inches() * _SHRINK)
     target = BytesIO()
     with matplotlib.rc_context({"svg.fonttype": "none"}):

@@ -3,7 +3,7 @@
 import click
 
 
-def finish(command, report, folder, as_json, with_page, **more):
+def finish(command, report, folder, as_json, with_page, entries=None, **more):
     """Draw, store and print a Report.
 
     Parameters
@@ -16,6 +16,8 @@ def finish(command, report, folder, as_json, with_page, **more):
         Print the stored object instead of tables.
     with_page : bool
         Write the report as a page of HTML too.
+    entries : dict, optional
+        The object that is stored and printed; :func:`report_object` where None.
     **more
         Further entries of that object; ``files`` are joined by those written here.
     """
@@ -26,12 +28,13 @@ def finish(command, report, folder, as_json, with_page, **more):
     from .tables import print_files
 
     files = {"folder": folder, **more.pop("files", {}), "metrics": folder / METRICS}
-    files |= draw(report.charts, folder, command, report.title)
+    if report.charts:
+        files |= draw(report.charts, folder, command, report.title)
     if with_page:
         from .page import write_page
 
         files["page"] = write_page(report, folder)
-    stored = finite(report_object(command, report) | more)
+    stored = finite((entries or report_object(command, report)) | more)
     stored["files"] = {role: str(path) for role, path in files.items()}
     write_json(folder / METRICS, stored)
     if as_json:

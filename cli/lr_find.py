@@ -37,8 +37,10 @@ def lr_find(bn, low, high, steps, seeds, seed, out, overwrite, as_json, with_pag
     from minibn.train import Settings
 
     from .progress import announce_compilation
-    from .runs import open_folder
+    from .runs import check_folder, open_folder
 
+    if out:
+        check_folder(out, overwrite)
     announce_compilation()
     given = {name: value for name, value in options.items() if value not in (None, ())}
     arms = (True, False) if bn is None else (bn,)

@@ -64,7 +64,7 @@ _RUN_OPTIONS = (
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables."),
 )  # fmt: skip
 
-threads_option, _, overwrite_option, json_option = _RUN_OPTIONS
+threads_option, _, _, json_option = _RUN_OPTIONS
 
 report_option = click.option(
     "--report",

@@ -5,7 +5,7 @@ import re
 from html import escape
 from importlib.metadata import version
 
-from .charts import heading, printable
+from .charts import colour_limits, heading, printable
 from .render import cell
 
 PAGE = "report.html"
@@ -105,16 +105,17 @@ def _section(title, body):
 
 
 def _charts(charts):
-    figures = "\n".join(_figure(chart, f"chart{k}") for k, chart in enumerate(charts, 1))
+    limits = colour_limits(charts)
+    figures = "\n".join(_figure(chart, f"chart{k}", limits) for k, chart in enumerate(charts, 1))
     return _section(
         "Charts" if len(charts) > 1 else "Chart", figures and f'<div class="charts">\n{figures}\n</div>'
     )
 
 
-def _figure(chart, prefix):
+def _figure(chart, prefix, limits):
     from .inline import inline_svg
 
-    svg = inline_svg(chart, _described(chart), prefix)
+    svg = inline_svg(chart, _described(chart), prefix, limits)
     wide = ' class="wide"' if float(re.search(r'width="([\d.]+)"', svg)[1]) > _WIDE else ""
     grey = any(map(any, getattr(chart, "greyed", ()))) and "grey" not in chart.title
     note = "<small>Grey cells are within chance.</small>" if grey else ""

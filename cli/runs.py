@@ -84,13 +84,25 @@ def open_folder(out, overwrite, default_name):
         When the folder holds a run.
     """
     folder = Path(out) if out else _free(Path("runs") / f"{default_name}-{datetime.now():%Y%m%d-%H%M%S}")
-    held = held_files(folder)
-    if held and not overwrite:
-        raise click.UsageError(f"{folder} holds a run; use --overwrite to replace it, or another --out")
+    held = check_folder(folder, overwrite)
     for path in held:
         path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def check_folder(folder, overwrite):
+    """Return the files of an earlier run in a folder.
+
+    Raises
+    ------
+    click.UsageError
+        When there are any, unless they may be replaced.
+    """
+    held = held_files(Path(folder))
+    if held and not overwrite:
+        raise click.UsageError(f"{folder} holds a run; use --overwrite to replace it, or another --out")
+    return held
 
 
 def held_files(folder):

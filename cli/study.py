@@ -4,14 +4,7 @@ import textwrap
 
 import click
 
-from .options import (
-    folder_name,
-    json_option,
-    overwrite_option,
-    report_option,
-    threads_option,
-    use_threads,
-)
+from .options import folder_options, report_option, threads_option, use_threads
 
 LIST = "list"
 _WIDTH = 100
@@ -22,7 +15,7 @@ _WIDTH = 100
 @click.option(
     "--data",
     metavar="NAME|PATH",
-    help="example, wine, digits, iris, breast-cancer, or a .csv, .npz or .parquet file.  [default: digits]",
+    help="example, example-hard, wine, digits, iris, breast-cancer, or a .csv, .npz or .parquet file.  [default: digits]",
 )
 @click.option(
     "--target", metavar="COLUMN", help="Target column of a CSV or Parquet file.  [default: the last]"
@@ -38,21 +31,16 @@ _WIDTH = 100
 @click.option("--quick", is_flag=True, help="Fewer seeds and steps: to see it work, not to conclude from.")
 @report_option
 @threads_option
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False),
-    callback=folder_name,
-    help="Run folder.  [default: runs/study-<name>-<time>]",
-)
-@overwrite_option
-@json_option
-def study(name, data, target, seeds, seed, quick, with_page, threads, out, overwrite, as_json):
+@folder_options("runs/study-<name>-<time>")
+@click.pass_context
+def study(context, name, data, target, seeds, seed, quick, with_page, threads, out, overwrite, as_json):
     """Repeat an experiment of the literature on given data, and say what came out.
 
     NAME is a study, or "list" for a list of them. Whatever the answer is, the exit code is 0.
     """  # fmt: skip
     threads = use_threads(threads)
     if name == LIST:
+        _say_unused(context)
         _list(as_json)
         return
     from minibn.lab.studies import Setup, find
@@ -61,6 +49,18 @@ def study(name, data, target, seeds, seed, quick, with_page, threads, out, overw
     setup = Setup(**given, target=target, first_seed=seed, count=seeds, quick=quick, progress=_say)
     _check(found, setup, data)
     _run(found, setup, threads, out, overwrite, as_json, with_page)
+
+
+def _say_unused(context):
+    """Say on stderr which of the options given do not count for a list."""
+    given = click.core.ParameterSource.COMMANDLINE
+    names = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in ("name", "as_json") and context.get_parameter_source(option.name) == given
+    ]
+    if names:
+        click.echo(f"Warning: not used by a list of studies: {', '.join(names)}", err=True)
 
 
 def _say(line):
@@ -80,62 +80,43 @@ def _check(found, setup, data):
 def _run(found, setup, threads, out, overwrite, as_json, with_page):
     import time
 
-    from .charts import draw
+    from .lab_report import finish
     from .progress import announce_compilation
-    from .render import print_report
-    from .report import print_json
-    from .runs import METRICS, open_folder, write_json
-    from .tables import print_files
+    from .runs import open_folder
 
     announce_compilation()
     folder = open_folder(out, overwrite, f"study-{found.name}")
     begun = time.perf_counter()
     report = found.answer(setup)
-    seconds = time.perf_counter() - begun
-    files = {"folder": folder, "metrics": folder / METRICS}
-    if report.charts:
-        files |= draw(report.charts, folder, "study", report.title)
-    if with_page:
-        from .page import write_page
-
-        files["page"] = write_page(report, folder)
-    files = {role: str(path) for role, path in files.items()}
-    stored = study_json(report, setup, {"threads": threads, "seconds": round(seconds, 1), "files": files})
-    write_json(folder / METRICS, stored)
-    if as_json:
-        print_json(stored)
-    else:
-        print_report(report)
-        print_files(files)
+    seconds = round(time.perf_counter() - begun, 1)
+    finish(
+        "study", report, folder, as_json, with_page, _entries(report, setup), threads=threads, seconds=seconds
+    )
 
 
-def study_json(report, setup, more):
-    """Return the object that is stored and printed: the report without its charts, and how it came about."""
-    from .report import finite
+def _entries(report, setup):
+    """Return what is stored of a report: all but its charts, and how it came about."""
     from .runs import versions
 
     tables = [
         {"title": t.title, "head": list(t.head), "rows": [list(r) for r in t.rows]} for t in report.tables
     ]
-    return finite(
-        {
-            "command": "study",
-            "study": report.name,
-            "title": report.title,
-            "question": report.question,
-            "source": report.source,
-            "verdict": report.verdict,
-            "statements": list(report.statements),
-            "numbers": report.numbers,
-            "tables": tables,
-            "conditions": report.conditions,
-            "options": {
-                "data": setup.data, "target": setup.target, "seed": setup.first_seed, "seeds": setup.count, "quick": setup.quick
-            },
-            "versions": versions(),
-            **more,
-        }
-    )  # fmt: skip
+    return {
+        "command": "study",
+        "study": report.name,
+        "title": report.title,
+        "question": report.question,
+        "source": report.source,
+        "verdict": report.verdict,
+        "statements": list(report.statements),
+        "numbers": report.numbers,
+        "tables": tables,
+        "conditions": report.conditions,
+        "options": {
+            "data": setup.data, "target": setup.target, "seed": setup.first_seed, "seeds": setup.count, "quick": setup.quick
+        },
+        "versions": versions(),
+    }  # fmt: skip
 
 
 def _list(as_json):

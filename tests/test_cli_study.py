@@ -18,6 +18,8 @@ def test_the_list_names_every_study_with_what_it_costs(tmp_path):
 
     text = run("study", "list", cwd=tmp_path).stdout
     listed = run_json("study", "list", cwd=tmp_path)["studies"]
+    told = run("study", "list", "--quick", "--data", "wine", "--json", cwd=tmp_path).stderr
+    assert told == "Warning: not used by a list of studies: --data, --quick\n"
     assert [one["name"] for one in listed] == sorted(STUDIES)
     for one in listed:
         assert f"{one['name']}  (about {one['seconds']:g} s" in text
@@ -26,15 +28,27 @@ def test_the_list_names_every_study_with_what_it_costs(tmp_path):
 
 
 def test_json_is_what_the_folder_holds(tmp_path):
-    arguments = ("study", "scale-invariance", "--data", "iris", "--quick", "--out", "run", "--seed", 3)
+    arguments = (
+        "study",
+        "scale-invariance",
+        "--data",
+        "iris",
+        "--quick",
+        "--out",
+        "run",
+        "--seed",
+        3,
+        "--seeds",
+        2,
+    )
     report = run_json(*arguments, cwd=tmp_path)
     assert set(report) == KEYS
     assert report == json.loads((tmp_path / "run/metrics.json").read_text())
-    assert report["conditions"]["seeds"] == [3]
-    assert report["options"] == {"data": "iris", "target": None, "seed": 3, "seeds": None, "quick": True}
+    assert report["conditions"]["seeds"] == [3, 4]
+    assert report["options"] == {"data": "iris", "target": None, "seed": 3, "seeds": 2, "quick": True}
     assert (tmp_path / "run/study.png").read_bytes().startswith(b"\x89PNG")
     assert "holds a run" in run(*arguments, cwd=tmp_path, code=2).stderr
-    text = run(*arguments[:-2], "--overwrite", "--seeds", 2, "--report", cwd=tmp_path)
+    text = run(*arguments[:-4], "--overwrite", "--seeds", 2, "--report", cwd=tmp_path)
     assert report["verdict"] in (tmp_path / "run/report.html").read_text()
     assert f"verdict: {report['verdict']}" in text.stdout
     assert "seeds     [0, 1]" in text.stdout

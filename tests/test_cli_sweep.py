@@ -105,3 +105,7 @@ def test_lr_find_of_one_arm(tmp_path):
     assert len(found["rates"]) == len(found["losses"]) == 300
     assert 0 < found["suggestion"] < found["largest"]
     assert (tmp_path / "l" / "lr-find.svg").exists()
+
+    # A folder that is taken is refused first, before rates are looked at and anything is computed.
+    wrong = run("lr-find", "--low", 1, "--high", 0.1, "--out", "l", cwd=tmp_path, code=2)
+    assert "l holds a run; use --overwrite to replace it" in wrong.stderr

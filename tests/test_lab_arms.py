@@ -7,6 +7,7 @@ from cases import needs_jit
 from minibn.lab.activity import first_to_last, gradient_sizes, percentiles, saturated, saturated_share
 from minibn.lab.answers import (
     answer,
+    change_text,
     combined,
     in_points,
     log_difference,
@@ -79,11 +80,26 @@ def test_answers(first, second, expected):
 def test_ratios_are_judged_on_a_logarithmic_scale():
     found = log_difference([10, 20, 40], [1, 2, 4])
     assert (found.mean, found.low) == pytest.approx((np.log(10), np.log(10)))
-    assert ratio_text(found) == "10 times (95 % interval 10 to 10)"
+    assert ratio_text(found) == "10 times (in every seed)"
+    assert ratio_text(log_difference([2, 4], [1, 1])) == "2.83 times (95 % interval 0.0346 to 231)"
     assert ratio_answer([10, 20, 40], [1, 2, 4]) == "yes"
     assert ratio_answer([1, 2, 4], [1, 2, 4]) == "no"
     assert "no interval" in ratio_text(log_difference([3], [2]))
     assert "no interval" in points_text(in_points([0.3], [0.2]))
+
+
+SHARES = [
+    ([0.5, 0.5], [0.4, 0.3], "falls +15.0 points (95 % interval -48.5 to +78.5, larger in 2 of 2 seeds)"),
+    ([0.4, 0.3], [0.5, 0.5], "rises +15.0 points (95 % interval -48.5 to +78.5, larger in 2 of 2 seeds)"),
+    ([0.5, 0.6], [0.4, 0.5], "falls +10.0 points (in every seed)"),
+    ([0.5], [0.6], "rises +10.0 points (one seed, no interval)"),
+    ([0.5], [0.5001], "falls +0.0 points (one seed, no interval)"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), SHARES)
+def test_a_change_is_told_by_its_direction(before, after, expected):
+    assert change_text(before, after, "falls", "rises") == expected
 
 
 @pytest.mark.parametrize(

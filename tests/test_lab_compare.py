@@ -143,6 +143,28 @@ def test_losses_have_paired_differences():
     assert with_a_diverged_run().loss_saved(1) is None
 
 
+def test_chart_and_table_end_alike_where_every_run_diverged():
+    """Each is drawn at its own accuracy while it lives, and at the baseline from the epoch in which it diverged."""
+    gone = [outcome([1.0, 2.0], diverged=True), outcome([3.0], diverged=True)]
+    comparison = Comparison(tuple(Pair(k, dict.fromkeys(ARMS, one)) for k, one in enumerate(gone)))
+    assert comparison.epochs == 3
+    report = comparison_report(comparison, Settings(), None, None)
+    losses, accuracy = report.charts
+    for series in accuracy.series:
+        np.testing.assert_allclose(series.y, [0.9, 0.7, 0.5])
+        assert series.y[-1] == accuracy.marks[0][1] == np.mean(comparison.metric(WITH, "accuracy"))
+    assert accuracy.title.endswith("once diverged: the majority baseline")
+    assert report.tables[0].rows[-1][:3] == (3, "diverged", "diverged")
+    assert not any(math.isfinite(series.y[-1]) for series in losses.series)
+
+
+def test_bands_of_accuracy_end_at_0_and_1():
+    high, low = (outcome([1.0], accuracy=value) for value in (1.0, 0.1))
+    comparison = Comparison(tuple(Pair(k, dict.fromkeys(ARMS, one)) for k, one in enumerate((high, low))))
+    for series in comparison_report(comparison, Settings(), None, None).charts[1].series:
+        assert (series.low, series.high) == ([0.0], [1.0])
+
+
 def test_a_run_that_stopped_early_keeps_its_figures():
     comparison = Comparison((Pair(0, {WITH: outcome([1.0]), WITHOUT: outcome([2.0, 1.5])}),))
     assert comparison.values(WITH, "train_loss", 2) == [1.0]

@@ -9,7 +9,7 @@ from cases import needs_jit
 
 from minibn.lab.report import Report
 from minibn.lab.studies import Setup, find
-from minibn.lab.studies.imbalance import NETWORK, two_classes
+from minibn.lab.studies.imbalance import NETWORK, _difference, two_classes
 from minibn.train import Settings, prepare
 
 MAMMOGRAPHY = os.environ.get("MINIBN_MAMMOGRAPHY")
@@ -73,6 +73,13 @@ def test_one_split_has_no_interval(rare):
     report = answer(data=rare, seeds=(0,))
     assert report.verdict == "cannot tell"
     assert any("no interval" in statement for statement in report.statements)
+
+
+def test_no_interval_of_points_leaves_100():
+    figures = {arm: np.zeros((2, 10, 4)) for arm in ARMS}
+    figures[ARMS[0]][1, :, 2] = 100.0
+    found = _difference(figures, 2, -1, *ARMS)
+    assert (found.mean, found.low, found.high) == (50.0, -100.0, 100.0)
 
 
 @needs_jit

@@ -75,7 +75,8 @@ def test_mean_and_ratio_intervals():
     values = [1.0, 2.0, 4.0]
     interval = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
     assert mean_interval(values) == pytest.approx((np.mean(values), *interval))
-    assert mean_interval([3.0]) == (3.0, 3.0, 3.0)
+    assert mean_interval([3.0]) == (3.0, None, None)
+    assert ratio_interval([6.0], [2.0]) == (pytest.approx(3.0), None, None)
     middle, low, high = ratio_interval([2.0, 8.0], [1.0, 2.0])
     assert middle == pytest.approx(np.sqrt(2 * 4))
     assert low < middle < high

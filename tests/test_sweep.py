@@ -178,9 +178,21 @@ def _file(tmp_path, content):
     return path
 
 
-def test_a_damaged_line_is_named(grid, finished, tmp_path):
+DAMAGED = [
+    {"cell": 99}, {"cell": [0]}, {"cell": 0.0}, {"bn": 1}, {"seed": None}, {"seed": "0"},
+    {"result": None}, {"result": {"accuracy": 50.0}},
+    *({"accuracy": value} for value in ("x", None, True, [50.0], float("nan"))),
+    {"baseline": "50"}, {"diverged": 0}, {"diverged": "no"}, {"failed": 3}, {"train_loss": "x"}, {"val_loss": [1.0]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGED, ids=str)
+def test_a_damaged_line_is_named(grid, finished, tmp_path, damage):
     lines = finished.splitlines(keepends=True)
-    path = _file(tmp_path, b"".join([*lines[:3], b'{"cell": 99}\n', *lines[4:]]))
+    entry = json.loads(lines[3])
+    inside = {name: value for name, value in damage.items() if name in entry["result"]}
+    entry = entry | (damage if not inside else {"result": entry["result"] | inside})
+    path = _file(tmp_path, b"".join([*lines[:3], json.dumps(entry).encode() + b"\n", *lines[4:]]))
     with pytest.raises(DataError, match="line 4, is damaged; delete that line and resume"):
         sweep(grid, path)
 

@@ -57,21 +57,37 @@ def _rounded(figures):
     return np.round(figures, 10)
 
 
+def interval_text(low, high, form="+z.1f", *, nothing="", before="95 % interval "):
+    """Return the ends of an interval as text; ``nothing`` for a single seed.
+
+    Figures on a grid, such as depths, may agree in every seed. Their scatter is then unknown rather than none, so
+    that is said in place of a t interval of no width.
+    """
+    if low is None:
+        return nothing
+    return "in every seed" if low == high else f"{before}{low:{form}} to {high:{form}}"
+
+
 def points_text(difference):
     """Return a Difference of points as text: mean, interval, wins."""
-    if difference.low is None:
-        return f"{difference.mean:+.1f} points (one seed, no interval)"
-    return (
-        f"{difference.mean:+.1f} points (95 % interval {difference.low:+.1f} to {difference.high:+.1f}, "
-        f"larger in {difference.wins} of {difference.n} seeds)"
-    )
+    ends = interval_text(difference.low, difference.high, nothing="one seed, no interval")
+    scattered = difference.low != difference.high
+    wins = f", larger in {difference.wins} of {difference.n} seeds" if scattered else ""
+    return f"{difference.mean:+z.1f} points ({ends}{wins})"
+
+
+def change_text(before, after, falls, rises):
+    """Return a change of shares with the verb for its direction: ``"lowers it by +2.1 points (...)"``."""
+    found = in_points(before, after)
+    if round(found.mean, 1) >= 0:
+        return f"{falls} {points_text(found)}"
+    return f"{rises} {points_text(in_points(after, before))}"
 
 
 def points_cell(difference):
     """Return a Difference of points for a table: mean, interval."""
-    if difference.low is None:
-        return f"{difference.mean:+.1f}"
-    return f"{difference.mean:+.1f} ({difference.low:+.1f} to {difference.high:+.1f})"
+    ends = interval_text(difference.low, difference.high, before="")
+    return f"{difference.mean:+z.1f}" + (f" ({ends})" if ends else "")
 
 
 def ratio_text(difference):
@@ -79,9 +95,7 @@ def ratio_text(difference):
     mean, low, high = (
         None if v is None else math.exp(v) for v in (difference.mean, difference.low, difference.high)
     )
-    if low is None:
-        return f"{mean:.3g} times (one seed, no interval)"
-    return f"{mean:.3g} times (95 % interval {low:.3g} to {high:.3g})"
+    return f"{mean:.3g} times ({interval_text(low, high, '.3g', nothing='one seed, no interval')})"
 
 
 def difference_numbers(difference):

@@ -1,7 +1,7 @@
 """Both arms of a comparison: the same network with and without batch norm, over learning rates and seeds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -216,9 +216,7 @@ def arm_series(bn, x, rows, **options):
 
 def accuracy_series(bn, x, accuracy, **options):
     """Return the Series of an arm in percent; its intervals end at 0 and 100."""
-    found = arm_series(bn, x, 100 * np.asarray(accuracy), **options)
-    ends = {end: np.clip(getattr(found, end), 0, 100).tolist() for end in ("low", "high")}
-    return replace(found, **ends)
+    return arm_series(bn, x, 100 * np.asarray(accuracy), **options).within(0, 100)
 
 
 def conditions(draws, recipe, seeds, setup, **more):

@@ -1,6 +1,6 @@
 """What a question comes to, as data: an answer, tables, charts. How they look is not decided here."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -44,6 +44,15 @@ class Series:
     high: Any = None
     arm: str | None = None
     style: str = "line"
+
+    def within(self, least, most):
+        """Return the series with its band cut where no figure can be, such as beyond 0 and 1 for a share."""
+        if self.low is None:
+            return self
+        low, high = (
+            [v if v is None else min(max(v, least), most) for v in ends] for ends in (self.low, self.high)
+        )
+        return replace(self, low=low, high=high)
 
 
 @dataclass(frozen=True)

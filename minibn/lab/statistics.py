@@ -101,7 +101,7 @@ def verdict(difference, margin=MARGIN):
 
 
 def mean_interval(values, level=0.95):
-    """Return the mean of some figures and the ends of its t interval; both ends are the mean for fewer than two.
+    """Return the mean of some figures and the ends of its t interval; a single figure has none.
 
     Parameters
     ----------
@@ -109,17 +109,20 @@ def mean_interval(values, level=0.95):
 
     Returns
     -------
-    tuple of float
-        Mean, low, high.
+    tuple of float or None
+        Mean, low, high; both ends are None for a single figure.
     """
     found = paired_difference(values, np.zeros(len(values)), level)
-    return found.mean, *((found.mean, found.mean) if found.low is None else (found.low, found.high))
+    return found.mean, found.low, found.high
 
 
 def ratio_interval(first, second, level=0.95):
-    """Return the geometric mean of paired ratios with the interval of its logarithm: ``(mean, low, high)``."""
+    """Return the geometric mean of paired ratios with the interval of its logarithm: ``(mean, low, high)``.
+
+    A single pair has no interval: both ends are None.
+    """
     logs = np.log(np.asarray(first, np.float64)) - np.log(np.asarray(second, np.float64))
-    return tuple(float(np.exp(end)) for end in mean_interval(logs, level))
+    return tuple(None if end is None else float(np.exp(end)) for end in mean_interval(logs, level))
 
 
 def spread_ratio(first, second, level=0.95):

@@ -69,8 +69,8 @@ class Comparison:
 
     @property
     def epochs(self):
-        """The most epochs that a run completed."""
-        return max(len(outcome.records) for arm in ARMS for outcome in self.runs(arm))
+        """The last epoch that a run completed or diverged in: there a diverged one is scored as in the end."""
+        return max(len(outcome.records) + outcome.diverged for arm in ARMS for outcome in self.runs(arm))
 
     def values(self, arm, figure, epoch):
         """Return a figure of every run of an arm at an epoch.

@@ -106,7 +106,7 @@ def charts(comparison):
     return (
         Lines(f"loss{_bands(comparison, losses=True)}", "epoch", "loss (nats)", loss, log_y=wide),
         Lines(
-            f"accuracy{_bands(comparison)}",
+            f"accuracy{_bands(comparison)}{_once_diverged(comparison)}",
             "epoch",
             "accuracy",
             accuracy,
@@ -124,10 +124,16 @@ def _bands(comparison, losses=False):
     return f", means of {count} seeds with 95 % intervals{others}"
 
 
+def _once_diverged(comparison):
+    gone = any(comparison.diverged(arm) for arm in ARMS)
+    return "; once diverged: the majority baseline" if gone else ""
+
+
 def _series(comparison, arm, figure, label, style):
     trace = comparison.trace(arm, figure)
     centre, low, high = zip(*trace, strict=True) if trace else ((), (), ())
     epochs = tuple(range(1, 1 + len(trace)))
     note = f" ({comparison.diverged(arm)} diverged)" if comparison.diverged(arm) else ""
     bands = (low, high) if len(comparison.pairs) > 1 else (None, None)
-    return Series(label + note, epochs, centre, *bands, arm=arm, style=style)
+    series = Series(label + note, epochs, centre, *bands, arm=arm, style=style)
+    return series.within(0, 1) if figure == "val_accuracy" else series

@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 
+from minibn.lab.answers import interval_text
 from minibn.lab.layers.layer_norm import with_layer_norm
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.statistics import HELPS, HURTS, NO_DIFFERENCE, mean_interval, paired_difference, verdict
@@ -157,19 +158,19 @@ def _crossing(against, sizes):
 
 
 def _signed(value):
-    return f"{value:+.1f}"
+    return f"{value:+z.1f}"
 
 
 def _ends(difference, sign=1):
     if difference.low is None:
         return ""
-    low, high = sorted((sign * difference.low, sign * difference.high))
-    return f" (95 % interval {low:.1f} to {high:.1f})"
+    return f" ({interval_text(*sorted((sign * difference.low, sign * difference.high)), 'z.1f')})"
 
 
 def _points(found):
-    ends = "" if found["low"] is None else f" (95 % interval {found['low']:.1f} to {found['high']:.1f})"
-    return f"{found['mean']:+.1f} points of error{ends}, worse in {found['worse_in']} of {found['n']} seeds"
+    ends = interval_text(found["low"], found["high"], "z.1f")
+    ends = f" ({ends})" if ends else ""
+    return f"{found['mean']:+z.1f} points of error{ends}, worse in {found['worse_in']} of {found['n']} seeds"
 
 
 def _arms(cells):
@@ -197,7 +198,7 @@ def _chart(cells, sizes):
         Series(
             arm, sizes, *zip(*(cells[arm, size]["mean"] for size in sizes), strict=True), arm=named.get(arm),
             style=styles.get(arm, "line"),
-        )
+        ).within(0, 100)
         for arm in _arms(cells)
     ]  # fmt: skip
     return Lines("rates tuned in every arm", "batch size", "validation error (%)", tuple(series), log_x=True)

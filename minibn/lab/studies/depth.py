@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from minibn.lab.answers import (
-    combined,
     difference_numbers,
     in_points,
     log_difference,
-    parts_text,
     points_cell,
     points_text,
     ratio_answer,
@@ -28,7 +26,8 @@ from minibn.lab.arms import (
     tuning_seeds,
 )
 from minibn.lab.draws import Draws
-from minibn.lab.report import Lines, Report, Table
+from minibn.lab.report import Lines, Table
+from minibn.lab.studies.parts import report_of_parts
 from minibn.lab.studies.study import study
 
 QUESTION = "Do deeper networks become trainable with batch norm?"
@@ -106,17 +105,18 @@ def _depths(draws, activation, depths, rates, steps, seeds, others):
 
 def _report(found, told):
     answers = {d.activation: ratio_answer(*(d.trainable(bn) for bn in ARMS)) for d in found}
-    return Report(
-        "depth",
-        "How deep a plain network can be and still train",
-        QUESTION,
-        combined(answers.values()),
-        (parts_text(answers), *(text for one in found for text in _statements(one))),
-        tuple(_table(one) for one in found),
-        tuple(_chart(one) for one in found),
-        {d.activation: _numbers(d) | {"answer": answers[d.activation]} for d in found},
-        told,
-        SOURCE,
+    return report_of_parts(
+        found,
+        answers,
+        statements=_statements,
+        table=_table,
+        chart=_chart,
+        numbers=_numbers,
+        name="depth",
+        title="How deep a plain network can be and still train",
+        question=QUESTION,
+        conditions=told,
+        source=SOURCE,
     )
 
 

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from minibn.autograd import no_grad
+from minibn.lab.answers import interval_text
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.statistics import HURTS, NO_DIFFERENCE, mean_interval, paired_difference, verdict
 from minibn.lab.studies.study import study
@@ -168,8 +169,8 @@ def _points(row):
 
 
 def _interval(mean, low, high):
-    ends = "" if low is None else f", 95 % interval {low:.1f} to {high:.1f}"
-    return f"{mean:+.1f} points{ends}"
+    ends = interval_text(low, high, "z.1f")
+    return ", ".join(filter(None, (f"{mean:+z.1f} points", ends)))
 
 
 def _table(evaluation, against):
@@ -197,7 +198,7 @@ def _says(row):
 def _chart(found, sizes):
     mean, low, high = zip(*(mean_interval(found[shuffled(size)]) for size in sizes), strict=True)
     series = (
-        Series("training mode, shuffled batches", sizes, mean, low, high),
+        Series("training mode, shuffled batches", sizes, mean, low, high).within(0, 100),
         *(
             Series(name, (sizes[0], sizes[-1]), [float(found[name].mean())] * 2, style=style)
             for name, style in ((EVAL, "dashed"), (ONE_CLASS, "dotted"), (POLLUTED, "dotted"))

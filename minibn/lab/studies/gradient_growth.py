@@ -6,7 +6,7 @@ import numpy as np
 
 from minibn.autograd import Tensor
 from minibn.lab.report import Lines, Report, Series, Table
-from minibn.lab.statistics import mean_interval
+from minibn.lab.statistics import CANNOT_TELL, mean_interval
 from minibn.lab.studies.study import study
 from minibn.nn import BatchNorm, Dense, ReLU, Sigmoid, Tanh
 
@@ -154,13 +154,14 @@ def _curve(norms):
 def _report(seeds, rows, arms):
     worst = max(abs(row["error"]) for row in rows)
     relu, sigmoid = arms[0], arms[1]
+    one = "; one draw says nothing about the next" if len(seeds) < 2 else ""
     return Report(
         name="gradient-growth",
         title="Growth of gradients through deep networks at initialization",
         question="By how much does the squared gradient grow per layer, and is it what theory says?",
-        verdict="yes" if worst < TOLERANCE else "no",
+        verdict=CANNOT_TELL if len(seeds) < 2 else "yes" if worst < TOLERANCE else "no",
         statements=(
-            f"Batch norm makes gradients grow in deep ReLU networks at initialization, and the formula holds to {100 * worst:.1f} % at width {WIDTH} (tolerance {100 * TOLERANCE:g} %).",
+            f"Batch norm makes gradients grow in deep ReLU networks at initialization, and the formula holds to {100 * worst:.1f} % at width {WIDTH} (tolerance {100 * TOLERANCE:g} %{one}).",
             f"For large batches the squared gradient grows by pi / (pi - 1) = {LIMIT:.4f} per layer: over 50 layers by {LIMIT**50:.1e}, the gradient itself by {LIMIT**25:.1e}.",
             f"Without batch norm a He-initialized ReLU network keeps it at {relu['without'][0]:.3f} per layer: here batch norm does not relieve an explosion, it makes one.",
             f"Vanishing it does relieve: through sigmoids the squared gradient is multiplied by {sigmoid['without'][0]:.4f} per layer without batch norm and by {sigmoid['with'][0]:.3f} with it.",
@@ -195,9 +196,10 @@ def _arm_table(arms):
 def _rate_chart(rows):
     relu = [row for row in rows if row["activation"] == "relu"]
     sizes = list(range(relu[0]["batch"], relu[-1]["batch"] + 1))
+    measured = "measured" if relu[0]["low"] is None else "measured, 95 % interval"
     series = (
         Series("theory", sizes, [relu_rate(b) for b in sizes], style="dashed"),
-        Series("measured, 95 % interval", *([r[k] for r in relu] for k in ("batch", "measured", "low", "high")), style="points"),
+        Series(measured, *([r[k] for r in relu] for k in ("batch", "measured", "low", "high")), style="points"),
         Series(f"limit pi / (pi - 1) = {LIMIT:.3f}", sizes, [LIMIT] * len(sizes), style="dotted"),
     )  # fmt: skip
     return Lines(

@@ -6,6 +6,7 @@ import numpy as np
 
 from minibn.data import split
 from minibn.errors import NonFiniteLossError
+from minibn.lab.answers import interval_text
 from minibn.lab.ranking import curve_series, precision_recall_chart
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.statistics import mean_interval, paired_difference, verdict
@@ -146,7 +147,11 @@ _DIFFERENCES = {
 
 
 def _difference(figures, figure, epoch, first, second):
-    return paired_difference(figures[first][:, epoch, figure], figures[second][:, epoch, figure])
+    """Return the paired difference in points; no share changes by more than 100, whatever few splits allow."""
+    found = paired_difference(figures[first][:, epoch, figure], figures[second][:, epoch, figure])
+    if found.low is None:
+        return found
+    return replace(found, low=max(found.low, -100.0), high=min(found.high, 100.0))
 
 
 def _plain(difference):
@@ -154,9 +159,8 @@ def _plain(difference):
 
 
 def _interval(difference):
-    if difference.low is None:
-        return f"{difference.mean:+.1f} points (one split: no interval)"
-    return f"{difference.mean:+.1f} points (95 % interval {difference.low:+.1f} to {difference.high:+.1f})"
+    ends = interval_text(difference.low, difference.high, nothing="one split: no interval")
+    return f"{difference.mean:+z.1f} points ({ends})"
 
 
 def _statements(figures, found, moved, share):
@@ -217,7 +221,8 @@ def _traces(figures, share):
 def _trace(arm, values):
     mean, low, high = zip(*(mean_interval(column) for column in values.T), strict=True)
     style, known = ("dashed" if "balanced" in arm else "line"), arm.split(",")[0]
-    return Series(arm, list(range(1, 1 + len(mean))), mean, low, high, arm=known, style=style)
+    epochs = list(range(1, 1 + len(mean)))
+    return Series(arm, epochs, mean, low, high, arm=known, style=style).within(0, 100)
 
 
 def _curves(runs, seed):

@@ -6,12 +6,10 @@ import numpy as np
 
 from minibn.lab.answers import (
     answer,
-    combined,
+    change_text,
     difference_numbers,
     in_points,
-    parts_text,
     points_cell,
-    points_text,
 )
 from minibn.lab.arms import (
     ARMS,
@@ -26,7 +24,8 @@ from minibn.lab.arms import (
     tuning_seeds,
 )
 from minibn.lab.draws import Draws
-from minibn.lab.report import Lines, Report, Table
+from minibn.lab.report import Lines, Table
+from minibn.lab.studies.parts import report_of_parts
 from minibn.lab.studies.study import study
 
 QUESTION = "Does training depend less on the scale of the initial weights with batch norm?"
@@ -108,17 +107,18 @@ def _curve(draws, activation, gains, rates, steps, seeds, others):
 
 def _report(curves, told):
     answers = {c.activation: answer(c.saved("tuned")) for c in curves}
-    return Report(
-        "init",
-        "How much the initial scale matters",
-        QUESTION,
-        combined(answers.values()),
-        (parts_text(answers), *(text for curve in curves for text in _statements(curve))),
-        tuple(_table(curve) for curve in curves),
-        tuple(_chart(curve) for curve in curves),
-        {c.activation: _numbers(c) | {"answer": answers[c.activation]} for c in curves},
-        told,
-        SOURCE,
+    return report_of_parts(
+        curves,
+        answers,
+        statements=_statements,
+        table=_table,
+        chart=_chart,
+        numbers=_numbers,
+        name="init",
+        title="How much the initial scale matters",
+        question=QUESTION,
+        conditions=told,
+        source=SOURCE,
     )
 
 
@@ -128,7 +128,7 @@ def _statements(c):
         yield (
             f"{c.activation}, {how}: over gains {c.gains[0]:g} to {c.gains[-1]:g} the accuracy stays on average "
             f"{short[True]:.1f} points below the best of either arm with batch norm and {short[False]:.1f} without; "
-            f"batch norm saves {points_text(c.saved(kind))}. Within 10 points of that best: "
+            f"batch norm {change_text(c.shortfall(kind, False), c.shortfall(kind, True), 'saves', 'costs')}. Within 10 points of that best: "
             f"{_listed(c.working(kind, True))} with, {_listed(c.working(kind, False))} without."
         )
 

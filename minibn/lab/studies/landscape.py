@@ -7,7 +7,7 @@ import numpy as np
 from minibn.lab.layers.noise import with_noise
 from minibn.lab.probes import covariate_shift, walk
 from minibn.lab.report import Lines, Report, Series, Table
-from minibn.lab.statistics import mean_interval, paired_difference, ratio_interval
+from minibn.lab.statistics import CANNOT_TELL, mean_interval, paired_difference, ratio_interval
 from minibn.lab.studies.study import study
 from minibn.lab.studies.trained import experiment_of, trainer_of
 from minibn.nn import mlp
@@ -156,8 +156,8 @@ def _kept(none, noisy, bn):
 def _verdict(summaries):
     """Return whether all, some or none of the measures are smaller with batch norm, on nets that train without."""
     ratios = [s["ratios"][m] for s in summaries if s["none_trains"] for m in SMOOTH]
-    if not ratios or None in ratios:
-        return "cannot tell"
+    if not ratios or any(ratio is None or ratio[1] is None for ratio in ratios):
+        return CANNOT_TELL
     smoother = [low > 1 for _, low, _ in ratios]
     return "yes" if all(smoother) else "in part" if any(smoother) else "no"
 
@@ -198,11 +198,16 @@ def _sentences(summary, classes):
             else f"{summary['net']} does not learn without batch norm (chance is {math.log(classes):.3f}): its loss is flat, and a small range there is no merit."
         )
     shift = ratios["shift"]
-    word = "cannot be told apart" if shift is None or shift[1] <= 1 <= shift[2] else "is smaller with batch norm" if shift[1] > 1 else "is larger with batch norm"  # fmt: skip
-    yield f"{summary['net']}: internal covariate shift {word} (relative change of a gradient {_text(arms[WITHOUT]['shift'])} without, {_text(arms[WITH]['shift'])} with; ratio {_ratio_text(shift)})."
+    yield f"{summary['net']}: internal covariate shift {_shifted(shift)} (relative change of a gradient {_text(arms[WITHOUT]['shift'])} without, {_text(arms[WITH]['shift'])} with; ratio {_ratio_text(shift)})."
     if NOISY_WITH in arms:
         kept = "" if summary["kept"] is None else f", which keeps {100 * summary['kept']:.0f} % of the gain"
         yield f"{summary['net']}: with noise that shifts every activation anew at each step, batch norm trains to {_text(arms[NOISY_WITH]['loss'])}{kept}; the plain network with that noise to {_text(arms[NOISY_WITHOUT]['loss'])}."
+
+
+def _shifted(ratio):
+    if ratio is None or ratio[1] is None or ratio[1] <= 1 <= ratio[2]:
+        return "cannot be told apart"
+    return "is smaller with batch norm" if ratio[1] > 1 else "is larger with batch norm"
 
 
 def _text(interval):
@@ -216,7 +221,9 @@ def _text(interval):
 
 
 def _ratio_text(ratio):
-    return "not finite" if ratio is None else f"{ratio[0]:.2f} ({ratio[1]:.2f} to {ratio[2]:.2f})"
+    if ratio is None:
+        return "not finite"
+    return f"{ratio[0]:.2f}" + ("" if ratio[1] is None else f" ({ratio[1]:.2f} to {ratio[2]:.2f})")
 
 
 def _measure_table(summaries):

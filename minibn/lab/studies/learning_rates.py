@@ -6,11 +6,9 @@ import numpy as np
 
 from minibn.lab.answers import (
     answer,
-    combined,
     difference_numbers,
     in_points,
     log_difference,
-    parts_text,
     points_cell,
     points_text,
     ratio_answer,
@@ -29,7 +27,8 @@ from minibn.lab.arms import (
     tuning_seeds,
 )
 from minibn.lab.draws import Draws
-from minibn.lab.report import Lines, Report, Table
+from minibn.lab.report import Lines, Table
+from minibn.lab.studies.parts import report_of_parts
 from minibn.lab.studies.study import study
 
 SOURCE = "Bjorck, Gomes, Selman and Weinberger 2018, arXiv:1806.02375; scaled down"
@@ -98,17 +97,18 @@ def _more(rates, others):
 
 def _report(found, told):
     answers = {f"{d.hidden} hidden layers": ratio_answer(d.largest[True], d.largest[False]) for d in found}
-    return Report(
-        "learning-rates",
-        "How large a learning rate each arm takes",
-        "Does batch norm allow a larger learning rate?",
-        combined(answers.values()),
-        (parts_text(answers), *(text for depth in found for text in _statements(depth))),
-        tuple(_table(depth) for depth in found),
-        tuple(_chart(depth) for depth in found),
-        {name: _numbers(d) | {"answer": answers[name]} for name, d in zip(answers, found, strict=True)},
-        told,
-        SOURCE,
+    return report_of_parts(
+        found,
+        answers,
+        statements=_statements,
+        table=_table,
+        chart=_chart,
+        numbers=_numbers,
+        name="learning-rates",
+        title="How large a learning rate each arm takes",
+        question="Does batch norm allow a larger learning rate?",
+        conditions=told,
+        source=SOURCE,
     )
 
 

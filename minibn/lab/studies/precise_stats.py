@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 
+from minibn.lab.answers import interval_text
 from minibn.lab.report import Lines, Report, Series, Table
 from minibn.lab.statistics import HELPS, NO_DIFFERENCE, mean_interval, paired_difference, verdict
 from minibn.lab.studies.study import study
@@ -96,8 +97,9 @@ def _cell(momentum, step, running, precise):
 
 
 def _gap(cell):
-    interval = "" if cell["low"] is None else f" (95 % interval {cell['low']:.1f} to {cell['high']:.1f})"
-    return f"{cell['gap']:+.1f} points of error{interval}, larger in {cell['wins']} of {cell['n']} seeds"
+    ends = interval_text(cell["low"], cell["high"], "z.1f")
+    interval = f" ({ends})" if ends else ""
+    return f"{cell['gap']:+z.1f} points of error{interval}, larger in {cell['wins']} of {cell['n']} seeds"
 
 
 def _table(cells):
@@ -119,4 +121,4 @@ def _chart(looks, running, precise):
 
 def _series(label, looks, errors, style="line"):
     mean, low, high = zip(*(mean_interval(column) for column in errors.T), strict=True)
-    return Series(label, looks, mean, low, high, style=style)
+    return Series(label, looks, mean, low, high, style=style).within(0, 100)

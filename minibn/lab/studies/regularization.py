@@ -7,12 +7,12 @@ import numpy as np
 
 from minibn.lab.answers import (
     answer,
+    change_text,
     combined,
     difference_numbers,
     in_points,
     parts_text,
     points_cell,
-    points_text,
 )
 from minibn.lab.arms import ARMS, NAMES, Recipe, accuracy_series, conditions, trained, tuned, tuning_seeds
 from minibn.lab.draws import Draws
@@ -144,7 +144,8 @@ def _statement(b):
     fitted = max(100 * b.training_error[bn].mean() for bn in ARMS)
     return (
         f"Batches of {b.size}{_all(b)}: error {errors[True]:.2f} % with batch norm and {errors[False]:.2f} % without (training "
-        f"error at most {fitted:.2f} %); batch norm lowers it by {points_text(b.reduction)}."
+        f"error at most {fitted:.2f} %); batch norm "
+        f"{change_text(b.error[False], b.error[True], 'lowers it by', 'raises it by')}."
     )
 
 
@@ -154,8 +155,9 @@ def _all(b):
 
 def _ghost_statement(b):
     return (
-        f"Batches of {b.size}{_all(b)}: ghost batches of {GHOST_SIZE} lower the error of batch norm from "
-        f"{100 * b.error[True].mean():.2f} to {100 * b.error[GHOST].mean():.2f} %, by {points_text(b.ghost_reduction)}."
+        f"Batches of {b.size}{_all(b)}: with ghost batches of {GHOST_SIZE} the error of batch norm "
+        f"{change_text(b.error[True], b.error[GHOST], 'falls by', 'rises by')}, from {100 * b.error[True].mean():.2f} to "
+        f"{100 * b.error[GHOST].mean():.2f} %."
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minibn.lab.activity import first_to_last, gradient_sizes, saturated_share
-from minibn.lab.answers import FACTOR, answer, combined, difference_numbers, in_points, points_text
+from minibn.lab.answers import FACTOR, answer, change_text, combined, difference_numbers, in_points
 from minibn.lab.arms import (
     ARMS,
     NAMES,
@@ -159,7 +159,7 @@ def _statements(c):
         shares = {bn: 100 * c.saturated[bn][c.steps.index(step)].mean() for bn in ARMS}
         yield (
             f"{c.name}, step {step}: {shares[True]:.1f} % saturated with batch norm and {shares[False]:.1f} % without; "
-            f"batch norm spares {points_text(c.spared(step))}."
+            f"batch norm {change_text(*(c.saturated[bn][c.steps.index(step)] for bn in (False, True)), 'spares', 'adds')}."
         )
     ratios = {bn: np.exp(np.log(c.gradients[bn][c.steps.index(EARLY)]).mean()) for bn in ARMS}
     yield (

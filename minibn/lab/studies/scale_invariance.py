@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from minibn.lab.report import Lines, Report, Series, Table
-from minibn.lab.statistics import mean_interval
+from minibn.lab.statistics import CANNOT_TELL, mean_interval
 from minibn.lab.steps import StepTrainer
 from minibn.lab.studies.study import study
 from minibn.nn import SoftmaxCrossEntropy, mlp
@@ -195,7 +195,7 @@ def _report(setup, experiment, seeds, worst, runs):
         name="scale-invariance",
         title=f"Scale invariance of the weights before a batch norm, {experiment.dataset.name}",
         question="Is the loss blind to the scale of the weights, and is their norm only a learning rate?",
-        verdict="yes" if exact < TOLERANCE else "no",
+        verdict=CANNOT_TELL if len(seeds) < 2 else "yes" if exact < TOLERANCE else "no",
         statements=(
             f"At eps = 0 every identity holds to {exact:.1e} in float64 (tolerance {TOLERANCE:g}).",
             f"At eps = 1e-5 they hold to {max(worst[1e-5].values()):.1e} only, the worst at factors that shrink the weights: eps gives them a scale again.",

@@ -33,8 +33,8 @@ class Arm:
 
     accuracies: list
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     baseline: float
     diverged: int
 

@@ -80,7 +80,7 @@ def _accuracies(grid, cells, x):
 
 def _line(name, values, arms):
     means, lows, highs = ([getattr(arm, end) for arm in arms] for end in ("mean", "low", "high"))
-    return Series(name, values, means, lows, highs, arm=name)
+    return Series(name, values, means, lows, highs, arm=name).within(0, 100)
 
 
 def shown(value):

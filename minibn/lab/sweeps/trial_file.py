@@ -1,6 +1,7 @@
 """The file of a sweep: a line that says what is swept, and a line of JSON for every trial that is done."""
 
 import json
+import math
 import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,7 +11,16 @@ from minibn.lab.sweeps.grid import Grid
 from minibn.train.files import write_atomically
 
 KIND = "minibn sweep"
-_NEEDED = {"accuracy", "baseline", "diverged"}
+_KEY = {"cell": (int,), "bn": (bool,), "seed": (int,)}
+_NUMBER, _NONE = (int, float), type(None)
+_RESULT = {
+    "accuracy": _NUMBER,
+    "baseline": _NUMBER,
+    "diverged": (bool,),
+    "failed": (dict, _NONE),
+    "train_loss": (*_NUMBER, _NONE),
+    "val_loss": (*_NUMBER, _NONE),
+}
 
 
 def head_of(grid, digest):
@@ -129,11 +139,20 @@ def _parsed(line):
 
 
 def _key(entry):
-    try:
-        found = entry["cell"], entry["bn"], entry["seed"]
-        return found if entry["result"].keys() >= _NEEDED else None
-    except (TypeError, KeyError, AttributeError):
+    """Return the key of an entry whose fields have the types that are written; None for any other."""
+    if not _typed(entry, _KEY) or not _typed(entry.get("result"), _RESULT):
         return None
+    return tuple(entry[name] for name in _KEY)
+
+
+def _typed(found, fields):
+    """Say whether all fields are there, each of one of its types; a number that is not finite is none."""
+    return isinstance(found, dict) and all(
+        name in found
+        and type(found[name]) in types
+        and (type(found[name]) is not float or math.isfinite(found[name]))
+        for name, types in fields.items()
+    )
 
 
 def _line(value):
