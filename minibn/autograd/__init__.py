@@ -15,6 +15,11 @@ from minibn.autograd.layer_ops import (
 from minibn.autograd.op import OPS, Op
 from minibn.autograd.tape import apply, no_grad
 from minibn.autograd.tensor import Tensor
+from minibn.autograd.weighted_ops import (
+    batch_norm_weighted,
+    softmax_cross_entropy_weighted,
+    squared_error_weighted,
+)
 
 __all__ = [
     "OPS",
@@ -24,12 +29,15 @@ __all__ = [
     "batch_norm",
     "batch_norm_inference",
     "batch_norm_relu",
+    "batch_norm_weighted",
     "dense",
     "gradcheck",
     "no_grad",
     "relu",
     "sigmoid",
     "softmax_cross_entropy",
+    "softmax_cross_entropy_weighted",
     "squared_error",
+    "squared_error_weighted",
     "tanh",
 ]

@@ -30,6 +30,14 @@ from minibn.functional.normalization import (
     update_running_stats_inplace,
 )
 from minibn.functional.optimizers import adam_update_inplace, sgd_update_inplace
+from minibn.functional.weighted import (
+    batch_norm_weighted_backward,
+    batch_norm_weighted_forward,
+    softmax_cross_entropy_weighted_backward,
+    softmax_cross_entropy_weighted_forward,
+    squared_error_weighted_backward,
+    squared_error_weighted_forward,
+)
 from minibn.kernels.threads import get_threads, set_threads
 
 __all__ = [
@@ -39,6 +47,8 @@ __all__ = [
     "batch_norm_inference",
     "batch_norm_relu_backward",
     "batch_norm_relu_forward",
+    "batch_norm_weighted_backward",
+    "batch_norm_weighted_forward",
     "dense_backward",
     "dense_forward",
     "get_threads",
@@ -50,8 +60,12 @@ __all__ = [
     "sigmoid_forward",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
+    "softmax_cross_entropy_weighted_backward",
+    "softmax_cross_entropy_weighted_forward",
     "squared_error_backward",
     "squared_error_forward",
+    "squared_error_weighted_backward",
+    "squared_error_weighted_forward",
     "tanh_backward",
     "tanh_forward",
     "update_running_stats_inplace",

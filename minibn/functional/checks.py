@@ -178,6 +178,33 @@ def class_weight(value, rows_labels, classes):
     return _plain(value.astype(np.float64, copy=False))
 
 
+def weights(name, value, rows):
+    """Check weights of rows and return them as float64, shape (rows,).
+
+    Raises
+    ------
+    DtypeError, ShapeError, ArgumentError
+    """
+    value = _as_array(name, value, "float64")
+    if value.dtype.kind not in "biuf":
+        raise DtypeError(f"{name} must be float64, got {value.dtype}; use {name}.astype(np.float64)")
+    _check_shape(name, value, (rows,))
+    value = _plain(value.astype(np.float64, copy=False))
+    wrong = ~(value >= 0) | np.isinf(value)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ArgumentError(
+            f"{name} must be finite and not negative, got {value[row]} at row {row}; 0 leaves a row out"
+        )
+    with np.errstate(over="ignore"):
+        total = value.sum()
+    if not 0 < total < math.inf:
+        raise ArgumentError(
+            f"{name} must have a positive, finite sum, got {total:g}; give at least one row a weight above 0"
+        )
+    return value
+
+
 def number(name, value, low=-math.inf, high=math.inf, remedy=""):
     """Check a finite real number in [low, high] and return it as float.
 

@@ -17,6 +17,7 @@ from minibn.kernels.cpu.activations import (
 )
 from minibn.kernels.cpu.batch_norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
 from minibn.kernels.cpu.batch_norm_relu import batch_norm_relu_backward, batch_norm_relu_forward
+from minibn.kernels.cpu.batch_norm_weighted import batch_norm_weighted_backward, batch_norm_weighted_forward
 from minibn.kernels.cpu.dense import dense_backward, dense_forward
 from minibn.kernels.cpu.losses import (
     softmax_cross_entropy_backward,
@@ -26,6 +27,12 @@ from minibn.kernels.cpu.losses import (
 )
 from minibn.kernels.cpu.optimizers import adam_update_inplace, sgd_update_inplace
 from minibn.kernels.cpu.statistics import update_running_stats_inplace
+from minibn.kernels.cpu.weighted_losses import (
+    softmax_cross_entropy_weighted_backward,
+    softmax_cross_entropy_weighted_forward,
+    squared_error_weighted_backward,
+    squared_error_weighted_forward,
+)
 
 __all__ = [
     "adam_update_inplace",
@@ -34,6 +41,8 @@ __all__ = [
     "batch_norm_inference",
     "batch_norm_relu_backward",
     "batch_norm_relu_forward",
+    "batch_norm_weighted_backward",
+    "batch_norm_weighted_forward",
     "dense_backward",
     "dense_forward",
     "njit",
@@ -45,8 +54,12 @@ __all__ = [
     "sigmoid_forward",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
+    "softmax_cross_entropy_weighted_backward",
+    "softmax_cross_entropy_weighted_forward",
     "squared_error_backward",
     "squared_error_forward",
+    "squared_error_weighted_backward",
+    "squared_error_weighted_forward",
     "tanh_backward",
     "tanh_forward",
     "update_running_stats_inplace",

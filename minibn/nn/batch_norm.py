@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from minibn.autograd import Tensor, batch_norm, batch_norm_inference
+from minibn.autograd import Tensor, batch_norm, batch_norm_inference, batch_norm_weighted
 from minibn.autograd.tape import outlining
 from minibn.errors import ArgumentError, BatchSizeError
 from minibn.functional import checks, update_running_stats_inplace
@@ -42,6 +42,8 @@ class BatchNorm(Layer):
     frozen : bool
     """
 
+    takes_sample_weight = True
+
     def __init__(
         self, features, momentum=0.1, eps=1e-5, affine=True, running_var="unbiased", *, dtype=np.float32
     ):
@@ -58,19 +60,31 @@ class BatchNorm(Layer):
         self.num_batches_tracked, self.num_batches_skipped = np.zeros((), np.int64), 0
         self.frozen = False
 
-    def __call__(self, x, training=None):
+    def __call__(self, x, training=None, sample_weight=None):
         """Return the normalised batch, shape (N, features) or (N, features, ...).
+
+        Parameters
+        ----------
+        x : Tensor or ndarray
+        training : bool, optional
+            Overrides the layer's own mode for this call.
+        sample_weight : ndarray of numbers, shape (N,), optional
+            How often each row counts in the statistics of the batch, in training: 2 is the row twice, 0 leaves
+            it out. The variance that enters the running one is made unbiased with the sum of the weights for the
+            number of rows; where that sum is below 2, the biased one enters.
 
         Raises
         ------
         BatchSizeError
-            For one value per feature in training: it has no variance.
+            For one value per feature in training, or one whose weight is not 0: it has no variance.
         """
         x = x if isinstance(x, Tensor) else Tensor(x)
         if self.frozen or not (self.training if training is None else training):
             return batch_norm_inference(
                 x, self.gamma, self.beta, self.running_mean, self.running_var, self.eps
             )
+        if sample_weight is not None:
+            return self._weighted(x, sample_weight)
         values = x.data.size // self.running_mean.size
         if x.data.ndim >= 2 and values == 1:
             raise BatchSizeError(
@@ -80,6 +94,20 @@ class BatchNorm(Layer):
         y, mean, var = batch_norm(x, self.gamma, self.beta, self.eps)
         if not outlining():
             self._track(mean, var, values)
+        return y
+
+    def _weighted(self, x, weight):
+        """Normalise by weighted statistics, and track them."""
+        places = x.data.size // (len(x.data) * self.running_mean.size)
+        if places * np.count_nonzero(weight) == 1:
+            raise BatchSizeError(
+                "BatchNorm needs at least 2 rows of positive weight in training, got 1: one row has no variance; "
+                "use a larger batch, or call with training=False"
+            )
+        y, mean, var = batch_norm_weighted(x, np.asarray(weight), self.gamma, self.beta, self.eps)
+        if not outlining():
+            n = float(np.cumsum(weight, dtype=np.float64)[-1]) * places  # added in order, as a program does
+            self._track(mean, var * unbiased(n) if self.variance_kind == "unbiased" else var, 0)
         return y
 
     def _track(self, mean, var, rows):
@@ -156,6 +184,11 @@ class BatchNorm(Layer):
             "running_var": self.variance_kind,
         }
         return arguments | ({"frozen": True} if self.frozen else {})
+
+
+def unbiased(n):
+    """Return what makes a biased variance of weights with the sum n unbiased, 1 where n is below 2."""
+    return n / (n - 1.0) if n >= 2 else 1.0
 
 
 def _warn_skipped(where):

@@ -14,10 +14,13 @@ class Layer:
         Mode of calls that do not name one.
     decayed : tuple of str
         Parameters that weight decay applies to.
+    takes_sample_weight : bool
+        Whether a call takes ``sample_weight``, one weight a row: True for a layer with statistics of the batch.
     """
 
     training = True
     decayed: tuple[str, ...] = ()
+    takes_sample_weight = False
 
     def __call__(self, x, training=None):
         """Apply the layer to a Tensor or array; ``training`` overrides the layer's own mode for this call."""

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from minibn.autograd import Tensor, softmax_cross_entropy, squared_error
+from minibn.autograd import (
+    Tensor,
+    softmax_cross_entropy,
+    softmax_cross_entropy_weighted,
+    squared_error,
+    squared_error_weighted,
+)
 
 
 class SoftmaxCrossEntropy:
@@ -17,42 +23,53 @@ class SoftmaxCrossEntropy:
     def __init__(self, class_weight=None):
         self.class_weight = None if class_weight is None else np.asarray(class_weight, np.float64)
 
-    def __call__(self, output, target):
-        """Return the loss of logits (N, K) and class indices (N,), a scalar Tensor."""
-        return softmax_cross_entropy(output, target, self.class_weight)
+    def __call__(self, output, target, sample_weight=None):
+        """Return the loss of logits (N, K) and class indices (N,), a scalar Tensor.
 
-    def weight(self, target):
+        ``sample_weight``, shape (N,), multiplies the weights of the rows' classes.
+        """
+        if sample_weight is None:
+            return softmax_cross_entropy(output, target, self.class_weight)
+        return softmax_cross_entropy_weighted(output, target, np.asarray(sample_weight), self.class_weight)
+
+    def weight(self, target, sample_weight=None):
         """Return what the mean over these rows divides by."""
-        return (
-            float(len(target))
-            if self.class_weight is None
-            else float(np.cumsum(self.class_weight[target])[-1])
-        )
+        if self.class_weight is None:
+            return _total(target, sample_weight)
+        weight = self.class_weight[target]
+        return _total(target, weight if sample_weight is None else sample_weight * weight)
 
     @staticmethod
-    def correct(output, target):
-        """Return how many rows have their largest logit at the target."""
-        return int((output.argmax(axis=1) == target).sum())
+    def correct(output, target, sample_weight=None):
+        """Return how many rows have their largest logit at the target, or the sum of their weights."""
+        right = output.argmax(axis=1) == target
+        return int(right.sum()) if sample_weight is None else _total(target, right * sample_weight)
 
 
 class SquaredError:
     """Mean squared difference over all entries."""
 
-    def __call__(self, output, target):
-        """Return the loss of predictions and targets of one size, a scalar Tensor."""
+    def __call__(self, output, target, sample_weight=None):
+        """Return the loss of predictions and targets of one size, a scalar Tensor; weighs rows where told to."""
         output = output if isinstance(output, Tensor) else Tensor(output)
         target = np.asarray(target, output.dtype)
-        return squared_error(
-            output, target.reshape(output.shape) if target.size == output.data.size else target
-        )
+        target = target.reshape(output.shape) if target.size == output.data.size else target
+        if sample_weight is None:
+            return squared_error(output, target)
+        return squared_error_weighted(output, target, np.asarray(sample_weight))
 
-    def weight(self, target):
+    def weight(self, target, sample_weight=None):
         """Return what the mean over these rows divides by, up to the number of columns."""
-        return float(len(target))
+        return _total(target, sample_weight)
 
     @staticmethod
-    def correct(output, target):
+    def correct(output, target, sample_weight=None):
         """Return None: a regression has no accuracy."""
+
+
+def _total(target, weight):
+    """Return the number of rows, or the sum of their weights, added in order as a program does."""
+    return float(len(target)) if weight is None else float(np.cumsum(weight, dtype=np.float64)[-1])
 
 
 LOSSES = {"softmax_cross_entropy": SoftmaxCrossEntropy, "squared_error": SquaredError}

@@ -60,14 +60,25 @@ class Sequential(Layer):
         x = np.asarray(foreign.as_array("x", x))
         return Tensor(x.astype(self.dtype, copy=False) if x.dtype.kind in "iufb" else x)
 
-    def __call__(self, x, training=None):
-        """Return the output of the last layer; ``training`` overrides the mode of all layers for this call."""
+    takes_sample_weight = True
+
+    def __call__(self, x, training=None, sample_weight=None):
+        """Return the output of the last layer.
+
+        Parameters
+        ----------
+        x : Tensor or ndarray, shape (N, C)
+        training : bool, optional
+            Overrides the mode of all layers for this call.
+        sample_weight : ndarray of numbers, shape (N,), optional
+            How often each row counts in the statistics of a batch; handed to the layers that take it.
+        """
         x = self._input(x)
         for layer in self.layers:
-            x = layer(x, training)
+            x = _apply(layer, x, training, sample_weight)
         return x
 
-    def trace(self, x, training=False):
+    def trace(self, x, training=False, sample_weight=None):
         """Return the output of every layer.
 
         Parameters
@@ -75,6 +86,8 @@ class Sequential(Layer):
         x : ndarray, shape (N, C)
         training : bool
             As in a call; in training mode running statistics move.
+        sample_weight : ndarray of numbers, shape (N,), optional
+            As in a call.
 
         Returns
         -------
@@ -84,7 +97,7 @@ class Sequential(Layer):
         outputs, x = [], self._input(x)
         with no_grad():
             for position, layer in enumerate(self.layers):
-                x = layer(x, training)
+                x = _apply(layer, x, training, sample_weight)
                 outputs.append((f"{position}.{type(layer).__name__}", x.data))
         return outputs
 
@@ -197,6 +210,12 @@ def _rows(x):
 
 def _dense_block(x):
     return x.toarray() if foreign.is_sparse(x) else x
+
+
+def _apply(layer, x, training, sample_weight):
+    if sample_weight is None or not layer.takes_sample_weight:
+        return layer(x, training)
+    return layer(x, training, sample_weight=sample_weight)
 
 
 def _layer(arguments, dtype):

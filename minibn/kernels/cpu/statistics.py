@@ -15,7 +15,7 @@ from minibn.kernels.cpu.sweeps import VARIED, sum_differences
 from minibn.kernels.cpu.tables import clear, expand, fold
 from minibn.kernels.cpu.views import flat
 
-_UNDERFLOW = 1e-280  # below this a float64 sum of squares has lost digits
+UNDERFLOW = 1e-280  # below this a float64 sum of squares has lost digits
 
 
 @kernel_part
@@ -90,7 +90,7 @@ def finish_statistics(x, mean, var):
     for j in range(mean.size):
         rolled()
         # A constant channel has exactly 0.
-        if var[j] != 0.0 and var[j] < _UNDERFLOW:
+        if var[j] != 0.0 and var[j] < UNDERFLOW:
             var[j] = math.nan
         var[j] *= share
 
