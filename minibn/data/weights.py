@@ -7,7 +7,7 @@ import numpy as np
 from minibn.errors import ArgumentError
 
 
-def class_weights(y, classes, weight):
+def class_weights(y, classes, weight, sample_weight=None):
     """Return one weight a class.
 
     Parameters
@@ -20,6 +20,8 @@ def class_weights(y, classes, weight):
         ``"balanced"`` is ``N / (classes * count)``, so that every class weighs the same in sum (G. King and
         L. Zeng, "Logistic regression in rare events data", 2001). A mapping goes from class index to weight, 1
         where it says nothing.
+    sample_weight : ndarray of float64, shape (N,), optional
+        How often each row counts where classes are balanced.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def class_weights(y, classes, weight):
     if weight is None:
         return None
     if isinstance(weight, str):
-        return _balanced(y, classes, weight)
+        return _balanced(y, classes, weight, sample_weight)
     values = _mapped(weight, classes) if isinstance(weight, Mapping) else _numbers(weight)
     if values.shape != (classes,):
         raise ArgumentError(
@@ -46,15 +48,15 @@ def class_weights(y, classes, weight):
     return values
 
 
-def _balanced(y, classes, weight):
+def _balanced(y, classes, weight, sample_weight):
     if weight != "balanced":
         raise ArgumentError(f"class weights: expected 'balanced' or one number a class, got {weight!r}")
-    counts = np.bincount(y, minlength=classes)
+    counts = np.bincount(y, sample_weight, minlength=classes)
     if len(counts) != classes or not counts.all():
         raise ArgumentError(
             f"class weights: 'balanced' needs rows of each of {classes} classes, got counts {counts.tolist()}"
         )
-    return len(y) / (classes * counts)
+    return (len(y) if sample_weight is None else sample_weight.sum()) / (classes * counts)
 
 
 def _mapped(weight, classes):

@@ -17,13 +17,15 @@ class EpochResult:
         Rows classified right; None for a regression.
     failed_step : int or None
         First step of training, counted from 0, whose loss was not finite; nothing was updated from there on.
+    rows : int or float
+        Rows of the epoch, or the sum of their sample weights, which ``correct`` then adds up too.
     """
 
     losses: np.ndarray
     weights: np.ndarray
     correct: np.ndarray | None
     failed_step: int | None
-    rows: int
+    rows: float
 
     @property
     def mean_loss(self):

@@ -17,6 +17,7 @@ from minibn.nn.losses import LOSSES, SoftmaxCrossEntropy
 from minibn.train.checkpoint import Checkpoint
 from minibn.train.early_stopping import EarlyStopping
 from minibn.train.optimizers import SGD, Optimizer
+from minibn.train.part import Part
 
 REMEDIES = dict.fromkeys(
     ("lr", "learning_rate", "momentum", "weight_decay"),
@@ -148,14 +149,38 @@ def optimizer(optimizer):
 
 
 def validation_part(validation, dtype):
-    """Check a pair (x, y), or pass None through."""
+    """Check (x, y) or (x, y, sample_weight) and return the Part, or pass None through."""
     if validation is None:
         return None
-    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+    if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
         raise ArgumentError(
             f"validation must be a share of the rows or a pair (x, y), got {type(validation).__name__}; pass e.g. 0.2"
         )
-    return rows("validation x", "validation y", *validation, dtype, least=1)
+    x, y = rows("validation x", "validation y", *validation[:2], dtype, least=1)
+    return Part(x, y, *row_weights("validation sample_weight", *validation[2:] or (None,), len(y), least=1))
+
+
+def row_weights(name, sample_weight, count, least=2):
+    """Check the weights of rows.
+
+    Returns
+    -------
+    rows : ndarray of int64, or None
+        The rows that count; None for all.
+    weight : ndarray of float64, shape (count,), or None
+        None where every row that counts does so once.
+    """
+    if sample_weight is None:
+        return None, None
+    weight = checks.weights(name, np.asarray(sample_weight), count)
+    counted = np.flatnonzero(weight)
+    if len(counted) < least:
+        raise BatchSizeError(
+            f"{name} must be positive for at least {least} rows, got {len(counted)}: one row has no variance; "
+            "raise a weight"
+        )
+    even = (weight[counted] == 1).all()
+    return None if len(counted) == count else counted, None if even else weight
 
 
 def loss(loss):
@@ -179,7 +204,18 @@ def _complete(loss):
     return loss
 
 
-def weighted_loss(loss, class_weight, model, y):
+def takes_weights(loss):
+    """Check that a loss object takes the weights of rows."""
+    for name in ("__call__", "weight", "correct"):
+        names = inspect.signature(getattr(loss, name)).parameters
+        if "sample_weight" not in names:
+            raise DtypeError(
+                f"loss must take sample_weight in {name}, got {type(loss).__name__} without; "
+                "see minibn.nn.SquaredError, or leave sample_weight out"
+            )
+
+
+def weighted_loss(loss, class_weight, model, y, sample_weight=None):
     """Check labels against the network's outputs and return the loss with its class weights."""
     if not isinstance(loss, SoftmaxCrossEntropy):
         if class_weight is not None:
@@ -189,7 +225,7 @@ def weighted_loss(loss, class_weight, model, y):
     loss = (
         loss
         if class_weight is None
-        else SoftmaxCrossEntropy(class_weights(y, model.out_features, class_weight))
+        else SoftmaxCrossEntropy(class_weights(y, model.out_features, class_weight, sample_weight))
     )
     if loss.class_weight is not None and not (loss.class_weight > 0).all():
         raise ArgumentError(

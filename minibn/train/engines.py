@@ -8,7 +8,7 @@ from minibn.errors import ArgumentError, ProgramError
 from minibn.nn.sequential import EVALUATION_BLOCK
 from minibn.program import EpochResult, capture
 from minibn.train.batches import batch_bounds
-from minibn.train.step import rehearse, step
+from minibn.train.step import given, rehearse, step
 
 
 class EagerEngine:
@@ -21,7 +21,8 @@ class EagerEngine:
 
     def warm(self, part):
         """Compile what an epoch needs, without training."""
-        rehearse(self.model, self.loss, self.optimizer, part.x[:2], part.y[:2])
+        weight = None if part.weight is None else np.ones(2)
+        rehearse(self.model, self.loss, self.optimizer, part.x[:2], part.y[:2], weight)
 
     def run_epoch(self, part, order, learning_rates=None):
         """Train on the rows ``order``; arguments and result as of :meth:`minibn.program.Program.run_epoch`."""
@@ -37,11 +38,13 @@ class EagerEngine:
             if rates is not None:
                 self.optimizer.learning_rate = float(rates[k])
             rows = order[low:high]
-            results.append(step(self.model, self.loss, self.optimizer, part.x[rows], part.y[rows]))
+            weight = None if part.weight is None else part.weight[rows]
+            results.append(step(self.model, self.loss, self.optimizer, part.x[rows], part.y[rows], weight))
             if not results[-1].finite:
                 break
         failed = None if results[-1].finite else len(results) - 1
-        return _result([(r.loss, r.weight, r.correct) for r in results], len(order), failed)
+        total = len(order) if part.weight is None else part.weight[order].sum()
+        return _result([(r.loss, r.weight, r.correct) for r in results], total, failed)
 
     def evaluate(self, part):
         """Evaluate block by block; see :meth:`minibn.program.Program.evaluate`."""
@@ -49,8 +52,10 @@ class EagerEngine:
         for start in range(0, len(part), EVALUATION_BLOCK):
             block = rows[start : start + EVALUATION_BLOCK]
             output, y = self.model.logits(part.x[block]), part.y[block]
-            results.append((self.loss(output, y).item(), self.loss.weight(y), self.loss.correct(output, y)))
-        return _result(results, len(part))
+            weighted = given(None if part.weight is None else part.weight[block])
+            value = self.loss(output, y, **weighted).item()
+            results.append((value, self.loss.weight(y, **weighted), self.loss.correct(output, y, **weighted)))
+        return _result(results, len(part) if part.weight is None else part.weights.sum())
 
 
 def _result(batches, rows, failed=None):
@@ -82,8 +87,8 @@ class ProgramEngine:
         return self.program.evaluate(part.x, part.y, part.rows)
 
 
-def engine(name, model, loss, optimizer, batch_size):
-    """Return the engine of a name.
+def engine(name, model, loss, optimizer, batch_size, weighted=False):
+    """Return the engine of a name, for rows that have weights where ``weighted``.
 
     ``"program"`` falls back to the eager engine, with a warning, where an operation has no instruction.
 
@@ -93,7 +98,13 @@ def engine(name, model, loss, optimizer, batch_size):
     """
     if name not in ("program", "eager"):
         raise ArgumentError(f"engine must be 'program' or 'eager', got {name!r}; 'program' is the faster")
-    if name == "program":
+    if name == "program" and weighted:
+        warnings.warn(
+            "training step by step: sample_weight has no instructions; engine='eager' says so too",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    elif name == "program":
         try:
             return ProgramEngine(model, loss, optimizer, batch_size)
         except ProgramError as error:

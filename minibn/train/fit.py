@@ -41,7 +41,12 @@ def fit(model, x, y, **options):
         Epochs in total, a resumed run's earlier ones included.
     batch_size : int
         A last batch of a single row joins the one before it.
-    validation : None, float or (x, y)
+    sample_weight : None or sequence of numbers, shape (N,)
+        How often each row counts: in the loss, which becomes a weighted mean, in the statistics of every batch
+        norm, and in the history. Rows of weight 0 are left out, as if they had not been passed. A weight of 2
+        equals the row twice where one batch holds all rows; with smaller batches on average over their draws,
+        and nearly so, because each batch divides by the sum of its own weights.
+    validation : None, float, (x, y) or (x, y, sample_weight)
         A share of the rows, split off stratified, or a part of its own.
     class_weight : None, "balanced", sequence or mapping
         Weight of each class in the loss.
@@ -99,6 +104,7 @@ class _Run:
         optimizer=None,
         epochs=5,
         batch_size=32,
+        sample_weight=None,
         validation=None,
         class_weight=None,
         early_stopping=None,
@@ -116,20 +122,32 @@ class _Run:
         self.checkpoint = arguments.checkpoint(checkpoint)
         self.stopping = arguments.stopping(early_stopping, validation)
         self.loss = arguments.loss(loss)
-        self._divide(*arguments.rows("x", "y", x, y, model.dtype), validation)
-        self.loss = arguments.weighted_loss(self.loss, class_weight, model, self.part.targets)
+        self._divide(*arguments.rows("x", "y", x, y, model.dtype), sample_weight, validation)
+        self.loss = arguments.weighted_loss(
+            self.loss, class_weight, model, self.part.targets, self.part.weights
+        )
         self.records = []
 
-    def _divide(self, x, y, validation):
+    def _divide(self, x, y, sample_weight, validation):
         """Set training and validation rows; a share is stratified by class, or plain for a regression."""
+        counted, weight = arguments.row_weights("sample_weight", sample_weight, len(y))
         if isinstance(validation, Real):
-            strata = y if isinstance(self.loss, SoftmaxCrossEntropy) else np.zeros(len(y))
-            train, held = split(strata, validation, self.seed)
-            self.part, self.validation = Part(x, y, train), Part(x, y, held)
+            strata = y if counted is None else y[counted]
+            strata = strata if isinstance(self.loss, SoftmaxCrossEntropy) else np.zeros(len(strata))
+            shares = split(strata, validation, self.seed)
+            train, held = shares if counted is None else (counted[share] for share in shares)
+            self.part, self.validation = Part(x, y, train, weight), Part(x, y, held, weight)
             self._keep_split(train, held)
         else:
-            given = arguments.validation_part(validation, self.model.dtype)
-            self.part, self.validation = Part(x, y), None if given is None else Part(*given)
+            self.part = Part(x, y, counted, weight)
+            self.validation = arguments.validation_part(validation, self.model.dtype)
+        if self._weighted:
+            arguments.takes_weights(self.loss)
+
+    @property
+    def _weighted(self):
+        parts = self.part, self.validation
+        return any(part is not None and part.weight is not None for part in parts)
 
     def _keep_split(self, train, held):
         if self.checkpoint and not self.checkpoint.split:
@@ -192,7 +210,9 @@ class _Run:
                     f"epochs is the total and must be at least the {done} done, got {self.total}"
                 )
             self.records = load_run(self.resume, self.model, self.optimizer, self.stopping, self.options)
-        self._engine = engine(self.engine, self.model, self.loss, self.optimizer, self.batch_size)
+        self._engine = engine(
+            self.engine, self.model, self.loss, self.optimizer, self.batch_size, self._weighted
+        )
 
     def _finish(self):
         if self.stopping and self.stopping.best_state:
@@ -217,9 +237,9 @@ class _Run:
         return EpochRecord(epoch, result.mean_loss, result.accuracy, loss_eval, *val, seconds)
 
     def _failure(self, epoch, number, rows):
-        return NonFiniteLossError(
-            epoch, number, first_non_finite(self.model, self.part.x[rows]), self.history
-        )
+        weight = None if self.part.weight is None else self.part.weight[rows]
+        layer = first_non_finite(self.model, self.part.x[rows], weight)
+        return NonFiniteLossError(epoch, number, layer, self.history)
 
 
 fit.__signature__ = epochs.__signature__ = inspect.signature(_Run)  # type: ignore[attr-defined]

@@ -20,11 +20,14 @@ class Part:
     y : ndarray, shape (N,) or that of the output
     rows : ndarray of int64, shape (M,), or None
         Indices of the rows; None for all.
+    weight : ndarray of float64, shape (N,), or None
+        How often each row counts; None for once.
     """
 
     x: np.ndarray
     y: np.ndarray
     rows: np.ndarray | None = None
+    weight: np.ndarray | None = None
 
     def __len__(self):
         return len(self.y) if self.rows is None else len(self.rows)
@@ -33,6 +36,11 @@ class Part:
     def targets(self):
         """Targets of these rows."""
         return self.y if self.rows is None else self.y[self.rows]
+
+    @property
+    def weights(self):
+        """Weights of these rows, None where there are none."""
+        return self.weight if self.weight is None or self.rows is None else self.weight[self.rows]
 
     def order(self, seed, epoch):
         """Return the indices of these rows in the order of one epoch."""
@@ -46,4 +54,6 @@ class Part:
             rows = block if self.rows is None else self.rows[block]
             digest.update(np.ascontiguousarray(self.x[rows]))
         digest.update(np.ascontiguousarray(self.targets))
+        if self.weight is not None:
+            digest.update(np.ascontiguousarray(self.weights))
         return digest.hexdigest()

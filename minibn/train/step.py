@@ -17,14 +17,14 @@ class StepResult:
     loss : float
         Mean loss of the batch, before the update.
     weight : float
-        What that mean divides by: rows, or the sum of their class weights.
-    correct : int or None
-        Rows classified right before the update.
+        What that mean divides by: rows, or the sum of their weights.
+    correct : int, float or None
+        Rows classified right before the update, or the sum of their sample weights.
     """
 
     loss: float
     weight: float
-    correct: int | None
+    correct: float | None
 
     @property
     def finite(self):
@@ -32,7 +32,7 @@ class StepResult:
         return math.isfinite(self.loss)
 
 
-def step(model, loss, optimizer, x, y):
+def step(model, loss, optimizer, x, y, sample_weight=None):
     """Train on one batch.
 
     Parameters
@@ -44,38 +44,46 @@ def step(model, loss, optimizer, x, y):
     x : ndarray, shape (N, C)
     y : ndarray, shape (N,) or that of the output
         Class indices, or targets.
+    sample_weight : ndarray of numbers, shape (N,), optional
+        How often each row counts, in the loss and in the statistics of every batch norm.
 
     Returns
     -------
     StepResult
     """
     model.zero_grad()
-    output = model(x, training=True)
-    value = loss(output, y)
-    result = StepResult(value.item(), loss.weight(y), loss.correct(output.data, y))
+    weighted = given(sample_weight)
+    output = model(x, training=True, **weighted)
+    value = loss(output, y, **weighted)
+    result = StepResult(value.item(), loss.weight(y, **weighted), loss.correct(output.data, y, **weighted))
     if result.finite:
         value.backward()
         optimizer.update(model)
     return result
 
 
-def first_non_finite(model, x):
+def given(sample_weight):
+    """Return the keyword of a call with weights; none without, for losses and layers that know of no weights."""
+    return {} if sample_weight is None else {"sample_weight": sample_weight}
+
+
+def first_non_finite(model, x, sample_weight=None):
     """Return the name of the first layer with a non-finite output on a batch, or ``"loss"``.
 
     The batch is replayed in training mode on a copy, so that running statistics stay as they are.
     """
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name, output in copy.deepcopy(model).trace(x, training=True):
+        for name, output in copy.deepcopy(model).trace(x, True, sample_weight):
             if not np.isfinite(output).all():
                 return name
     return "loss"
 
 
-def rehearse(model, loss, optimizer, x, y):
+def rehearse(model, loss, optimizer, x, y, sample_weight=None):
     """Play one step and one evaluation on copies, so that compilation never enters an epoch's time."""
     model, optimizer = copy.deepcopy(model), copy.deepcopy(optimizer)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        step(model, loss, optimizer, x, y)
+        step(model, loss, optimizer, x, y, sample_weight)
         model.logits(x)
