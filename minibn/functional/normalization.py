@@ -169,8 +169,8 @@ def update_running_stats_inplace(running_mean, running_var, mean, var, n, moment
         Changed in place.
     mean, var : ndarray of float64, shape (C,)
         Batch mean and *biased* batch variance.
-    n : int
-        Rows of the batch, at least 2, for the unbiased variance; 0 keeps the biased one.
+    n : int or float
+        Rows of the batch, or the sum of their weights, at least 2, for the unbiased variance; 0 keeps the biased one.
     momentum : float
         Weight of the new value, in [0, 1].
 
@@ -182,8 +182,9 @@ def update_running_stats_inplace(running_mean, running_var, mean, var, n, moment
     columns = running_mean.size
     running_var = checks.in_place("running_var", running_var, (columns,), _FLOAT64, "statistics")
     mean, var = _statistics(mean, var, columns)
-    if checks.whole("n", n, 0) == 1:
+    n = checks.number("n", n, 0.0) if isinstance(n, float) else checks.whole("n", n, 0)
+    if 0 < n < 2:
         raise ArgumentError(
-            "n must be 0 or at least 2, got 1: the unbiased variance of one row is undefined; pass 0"
+            f"n must be 0 or at least 2, got {n}: the unbiased variance of one row is undefined; pass 0"
         )
     kernels.update_running_stats_inplace(running_mean, running_var, mean, var, n, checks.momentum(momentum))

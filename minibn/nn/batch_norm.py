@@ -107,7 +107,7 @@ class BatchNorm(Layer):
         y, mean, var = batch_norm_weighted(x, np.asarray(weight), self.gamma, self.beta, self.eps)
         if not outlining():
             n = float(np.cumsum(weight, dtype=np.float64)[-1]) * places  # added in order, as a program does
-            self._track(mean, var * unbiased(n) if self.variance_kind == "unbiased" else var, 0)
+            self._track(mean, var, n if n >= 2 else 0)
         return y
 
     def _track(self, mean, var, rows):
@@ -117,7 +117,7 @@ class BatchNorm(Layer):
             return
         self.num_batches_tracked += 1
         momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        rows = rows if self.variance_kind == "unbiased" else 0
+        rows = rows if self.variance_kind == "unbiased" else 0  # of weighted rows, the sum of their weights
         update_running_stats_inplace(self.running_mean, self.running_var, mean, var, rows, momentum)
 
     def move_buffers(self, homes):
@@ -184,11 +184,6 @@ class BatchNorm(Layer):
             "running_var": self.variance_kind,
         }
         return arguments | ({"frozen": True} if self.frozen else {})
-
-
-def unbiased(n):
-    """Return what makes a biased variance of weights with the sum n unbiased, 1 where n is below 2."""
-    return n / (n - 1.0) if n >= 2 else 1.0
 
 
 def _warn_skipped(where):

@@ -11,7 +11,7 @@ from minibn.program.emitters import EMITTERS
 from minibn.program.program import Program
 
 
-def capture(model, loss, optimizer, max_batch):
+def capture(model, loss, optimizer, max_batch, weighted=False):
     """Lay out one training step of a network as a program.
 
     The step's operations are put on the tape without being computed; weights, statistics, gradients and optimizer
@@ -26,6 +26,8 @@ def capture(model, loss, optimizer, max_batch):
     optimizer : minibn.train.SGD or minibn.train.Adam
     max_batch : int
         Most rows of a batch.
+    weighted : bool
+        Whether the program takes weights of rows.
 
     Returns
     -------
@@ -37,8 +39,8 @@ def capture(model, loss, optimizer, max_batch):
         When an operation has no instruction; the message names it.
     """
     max_batch = checks.whole("max_batch", max_batch, 1)
-    emitter = Emitter(model, loss, optimizer, max_batch)
-    output, played = _outline(model, loss)
+    emitter = Emitter(model, loss, optimizer, max_batch, weighted)
+    output, played = _outline(model, loss, {"sample_weight": np.ones(2)} if weighted else {})
     for node, result in played:
         name = node.op.name
         if name not in EMITTERS:
@@ -49,15 +51,15 @@ def capture(model, loss, optimizer, max_batch):
     return Program(emitter.finished(output), model, loss, optimizer, max_batch)
 
 
-def _outline(model, loss):
+def _outline(model, loss, weights):
     """Return the network's output and (node, output tensor) of every operation of a step, in playing order."""
     rows = np.zeros((2, model.in_features), model.dtype)
     before = {name: np.array(value) for name, value in model.buffers().items()}
     skipped = [getattr(layer, "num_batches_skipped", 0) for layer in model.layers]
     try:
         with outlined() as played:
-            output = model(rows, training=True)
-            loss(output, _some_target(loss, output))
+            output = model(rows, training=True, **weights)
+            loss(output, _some_target(loss, output), **weights)
     finally:
         for name, value in model.buffers().items():
             value[...] = before[name]

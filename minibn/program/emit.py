@@ -31,6 +31,8 @@ class Lines:
     scalars : tuple of Span
         Learning rate, weight decay and the rest, for decayed and for other parameters.
     class_weight : Span or None
+    weighted : bool
+        Whether weights of rows are taken; those of a batch lie where the statistics begin.
     fixed : list of (Tensor, Span)
         Tensors that the program reads and does not train.
     """
@@ -51,6 +53,7 @@ class Lines:
     buffers: list
     scalars: tuple
     class_weight: Span | None
+    weighted: bool
     fixed: list
 
     @property
@@ -67,11 +70,14 @@ def instruction(code, **operands):
 class Emitter:
     """What the emitters of the operations write to."""
 
-    def __init__(self, model, loss, optimizer, max_batch):
+    def __init__(self, model, loss, optimizer, max_batch, weighted=False):
         self.model, self.loss_object, self.optimizer = model, loss, optimizer
         self.rows, self.block = max_batch, EVALUATION_BLOCK
         self.arena, self.stats, self.counts = Layout(model.dtype), Layout(np.float64), Layout(np.int64)
         self.counts.add("updates", (1,))
+        self.weighted = weighted
+        if weighted:
+            self.stats.add("weights of the rows", (max(self.rows, self.block),))
         tensors = model.parameters()
         self._trained = {name: tensor for name, tensor in tensors.items() if tensor.requires_grad}
         self._names = {id(tensor): name for name, tensor in tensors.items()}
@@ -133,10 +139,10 @@ class Emitter:
         return self._values[id(tensor)] if id(tensor) in self._values else self.value(tensor, "input")
 
     def layer(self, forward, backward, evaluation):
-        """Append the lines of one operation; ``backward`` is None where no gradient is needed."""
+        """Append the lines of one operation; ``backward`` and ``evaluation`` are None where there is none."""
         self._forward.append(forward)
         self._backward.append(backward)
-        self._evaluation.append(evaluation)
+        self._evaluation += [] if evaluation is None else [evaluation]
 
     def loss(self, forward, backward, evaluation):
         """Append the lines of the loss."""
@@ -150,7 +156,7 @@ class Emitter:
             forward, self._loss, backward[::-1], self._updates(), _fused_evaluation(self._evaluation),
             self._evaluation_loss, train,
             evaluated, self.arena, self.stats, self.counts, self.parameters, self.slots, self.buffers, self.scalars,
-            self.class_weight, self.fixed,
+            self.class_weight, self.weighted, self.fixed,
         )  # fmt: skip
 
     def _updates(self):
@@ -175,7 +181,7 @@ def _fused(forward, backward):
         if skip:
             skip = False
             continue
-        skip = "counter" in line.operands and after is not None and after.code == Code.RELU_FORWARD
+        skip = _normalizes_batch(line) and after is not None and after.code == Code.RELU_FORWARD
         if skip:
             line = _rectified(line, after)
             back = Instruction(
@@ -186,6 +192,11 @@ def _fused(forward, backward):
     return [part for line in fused for part in _with_statistics(line)], [
         b for b in fused_back if b is not None
     ]
+
+
+def _normalizes_batch(line):
+    """Say whether a line stands for a batch norm with statistics of its own, which it then tracks."""
+    return line.code in (Code.NORMALIZE, Code.NORMALIZE_RELU) and "counter" in line.operands
 
 
 def _fused_evaluation(lines):
@@ -205,7 +216,7 @@ def _rectified(line, relu):
 
 def _with_statistics(line):
     """Return a line; for a batch norm of a batch also those that compute and track its statistics."""
-    if "counter" not in line.operands:
+    if not _normalizes_batch(line):
         return [line]
     names = ("mean", "var", "running_mean", "running_var", "scalars", "counter", "outputs")
     track = {name: line.operands[name] for name in names} | {"inputs": 2}

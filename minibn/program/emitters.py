@@ -1,5 +1,7 @@
 """How each operation of the tape becomes lines of a program."""
 
+from functools import partial
+
 from minibn.errors import ProgramError
 from minibn.program.emit import instruction
 from minibn.program.instructions import Code
@@ -59,6 +61,22 @@ def _batch_norm(emitter, node, output):
     )
 
 
+def _batch_norm_weighted(emitter, node, output):
+    name, shape, gradients, before, after, state, counter = _norm(emitter, node, output)
+    (x, dx, x_eval), (y, dy, y_eval) = before, after
+    if dx is None:  # the kernel writes it in any case
+        dx = emitter.arena.add(f"d input of {name}", x.shape)
+    columns, statistics = shape["outputs"], {"mean": state["mean"], "var": state["var"]}
+    track = {"scalars": shape["scalars"], "counter": counter, "inputs": 2, "outputs": columns}
+    emitter.layer(instruction(Code.WEIGHTED_STATISTICS, x=x, **statistics, outputs=columns), None, None)
+    emitter.layer(instruction(Code.TRACK_WEIGHTED_STATISTICS, **state, **track), None, None)
+    emitter.layer(
+        instruction(Code.NORMALIZE, x=x, y=y, **statistics, **shape),
+        instruction(Code.BATCH_NORM_WEIGHTED_BACKWARD, x=x, dx=dx, dy=dy, **gradients, **statistics, **shape),
+        _inference(x_eval, y_eval, state, shape),
+    )
+
+
 def _frozen_batch_norm(emitter, node, output):
     """With fixed statistics the gradient is the same affine map, without mean and beta."""
     name, shape, _, before, after, state, _ = _norm(emitter, node, output)
@@ -93,7 +111,8 @@ def _activation(name):
     return emit
 
 
-def _cross_entropy(emitter, node, output):
+def _cross_entropy(emitter, node, output, name="SOFTMAX_CROSS_ENTROPY"):
+    forward, backward = Code[f"{name}_FORWARD"], Code[f"{name}_BACKWARD"]
     (logits,) = node.inputs
     x, dx, x_eval = emitter.input(logits)
     columns = logits.shape[1]
@@ -103,30 +122,34 @@ def _cross_entropy(emitter, node, output):
     y = emitter.arena.add("probabilities", x.shape)
     y_eval = emitter.arena.add("probabilities (evaluation)", x_eval.shape)
     emitter.loss(
-        instruction(Code.SOFTMAX_CROSS_ENTROPY_FORWARD, x=x, y=y, **shape),
-        instruction(Code.SOFTMAX_CROSS_ENTROPY_BACKWARD, x=x, y=y, dx=dx, **shape),
-        instruction(Code.SOFTMAX_CROSS_ENTROPY_FORWARD, x=x_eval, y=y_eval, **shape),
+        instruction(forward, x=x, y=y, **shape),
+        instruction(backward, x=x, y=y, dx=dx, **shape),
+        instruction(forward, x=x_eval, y=y_eval, **shape),
     )
 
 
-def _squared_error(emitter, node, output):
+def _squared_error(emitter, node, output, name="SQUARED_ERROR"):
+    forward, backward = Code[f"{name}_FORWARD"], Code[f"{name}_BACKWARD"]
     prediction = node.inputs[0]
     x, dx, x_eval = emitter.input(prediction)
     shape = {"outputs": prediction.shape[1], "inputs": prediction.shape[1]}
     emitter.loss(
-        instruction(Code.SQUARED_ERROR_FORWARD, x=x, **shape),
-        instruction(Code.SQUARED_ERROR_BACKWARD, x=x, dx=dx, **shape),
-        instruction(Code.SQUARED_ERROR_FORWARD, x=x_eval, **shape),
+        instruction(forward, x=x, **shape),
+        instruction(backward, x=x, dx=dx, **shape),
+        instruction(forward, x=x_eval, **shape),
     )
 
 
 EMITTERS = {
     "dense": _dense,
     "batch_norm": _batch_norm,
+    "batch_norm_weighted": _batch_norm_weighted,
     "batch_norm_inference": _frozen_batch_norm,
     "relu": _activation("RELU"),
     "sigmoid": _activation("SIGMOID"),
     "tanh": _activation("TANH"),
     "softmax_cross_entropy": _cross_entropy,
+    "softmax_cross_entropy_weighted": partial(_cross_entropy, name="WEIGHTED_CROSS_ENTROPY"),
     "squared_error": _squared_error,
+    "squared_error_weighted": partial(_squared_error, name="WEIGHTED_SQUARED_ERROR"),
 }

@@ -14,25 +14,31 @@ from minibn.program.instructions import COLUMN, Code
 from minibn.program.operations import dispatch
 
 # Numba freezes plain integers into the machine code; enum members and dicts would be looked up.
-GATHER, CROSS_ENTROPY, SQUARED_ERROR, FIRST_UPDATE = (
+GATHER, FIRST_LOSS, BEHIND_LOSS, FIRST_UPDATE = (
     int(code)
-    for code in (Code.GATHER, Code.SOFTMAX_CROSS_ENTROPY_FORWARD, Code.SQUARED_ERROR_FORWARD, Code.SGD_UPDATE)
+    for code in (
+        Code.GATHER,
+        Code.SOFTMAX_CROSS_ENTROPY_FORWARD,
+        Code.SOFTMAX_CROSS_ENTROPY_BACKWARD,
+        Code.SGD_UPDATE,
+    )
 )
 LAST_DENSE = int(Code.DENSE_BACKWARD_BLAS)
 X, MEAN, SCALARS, INPUTS, OUTPUTS = (COLUMN[name] for name in ("x", "mean", "scalars", "inputs", "outputs"))
 
 
 @kernel_part
-def _correct(arena, offset, rows, columns, labels):
-    """Count the rows whose first largest entry stands at the label; NaN counts as largest, as in NumPy."""
-    count = 0
+def _correct(arena, offset, rows, columns, labels, stats, weighted):
+    """Add up the rows whose first largest entry stands at the label; NaN counts as largest, as in NumPy."""
+    total = 0.0
     for i in range(rows):
         row, best = vector(arena, offset + i * columns, columns), 0
         for k in range(1, columns):
             if not row[k] <= row[best] and row[best] == row[best]:
                 best = k
-        count += best == labels[i]
-    return count
+        if best == labels[i]:
+            total += stats[i] if weighted else 1.0
+    return total
 
 
 @kernel_part
@@ -43,14 +49,21 @@ def _stop(start, rows, batch_size, joins):
 
 
 @kernel_part
-def _weight(line, stats, labels, rows):
-    """Return what the mean loss of a batch divides by."""
-    if line[MEAN] < 0:
+def _weight(line, stats, labels, rows, weighted):
+    """Return what the mean loss of a batch divides by; the rows' weights lie where the statistics begin."""
+    if line[MEAN] < 0 and not weighted:
         return float(rows)
     total = 0.0
     for i in range(rows):
-        total += stats[line[MEAN] + labels[i]]
+        factor = stats[line[MEAN] + labels[i]] if line[MEAN] >= 0 else 1.0
+        total += stats[i] * factor if weighted else factor
     return total
+
+
+@kernel_part
+def _gather_weights(weights, order, start, rows, stats):
+    for i in range(rows if weights.size else 0):
+        stats[i] = weights[order[start + i]]
 
 
 @kernel_part
@@ -82,7 +95,7 @@ def _entry(entries, line, rows):
 
 @kernel
 def play(
-    lines, entries, arena, stats, counts, source, y, targets, order, batch_size, joins,
+    lines, entries, arena, stats, counts, source, y, targets, sample_weight, order, batch_size, joins,
     labels, batch_targets, rates, losses, weights, correct, output, out,
 ):  # fmt: skip
     """Play a range of a program over rows of data, batch by batch: train, evaluate or predict.
@@ -103,6 +116,8 @@ def play(
         Class indices, or empty.
     targets : ndarray of the dtype of arena, shape (N * O,)
         Targets of a regression, or empty.
+    sample_weight : ndarray of float64, shape (N,)
+        Weights of the rows, for a program that takes them; else empty.
     order : ndarray of int64, shape (M,)
         Rows in the order of play.
     batch_size : int
@@ -113,7 +128,7 @@ def play(
     rates : ndarray of float64, shape (steps,)
         Learning rate of every step; empty for the one that the program holds.
     losses, weights, correct : ndarray of float64, shape (steps,)
-        Outputs: mean loss, what it divides by, and rows right, of every batch.
+        Outputs: mean loss, what it divides by, and rows right or the sum of their weights, of every batch.
     output : int
         Where the network's output begins in the arena.
     out : ndarray of the dtype of arena, shape (M, O)
@@ -128,22 +143,23 @@ def play(
     x, columns, trains = foreign(source), out.shape[1], lines[lines.shape[0] - 1, 0] >= FIRST_UPDATE
     if _outside(order, x.shape[0], y, columns):
         return -2
-    start, step = 0, 0
+    start, step, weighted = 0, 0, sample_weight.size > 0
     while start < order.size:
         stop = _stop(start, order.size, batch_size, joins)
         rows = stop - start
         call(entries[GATHER], x, order, start, rows, vector(arena, lines[0, X], rows * x.shape[1]))
         _gather_targets(y, targets, order, start, rows, columns, labels, batch_targets)
+        _gather_weights(sample_weight, order, start, rows, stats)
         for i in range(lines.shape[0]):
             line = lines[i]
             if line[0] >= FIRST_UPDATE and rates.size:
                 stats[line[SCALARS]] = rates[step]
             entry = _entry(entries, line, rows)
             value = dispatch(entry, line, arena, stats, counts, labels, batch_targets, rows)
-            if line[0] == CROSS_ENTROPY or line[0] == SQUARED_ERROR:
-                losses[step], weights[step] = value, _weight(line, stats, labels, rows)
+            if FIRST_LOSS <= line[0] < BEHIND_LOSS:
+                losses[step], weights[step] = value, _weight(line, stats, labels, rows, weighted)
                 if y.size:
-                    correct[step] = _correct(arena, output, rows, columns, labels)
+                    correct[step] = _correct(arena, output, rows, columns, labels, stats, weighted)
                 if trains and not math.isfinite(value):
                     return step
         if out.shape[0]:

@@ -7,6 +7,7 @@ import numpy as np
 from minibn import kernels
 from minibn.kernels.compile import kernel
 from minibn.kernels.cpu.batch_norm_relu import batch_norm_affine
+from minibn.kernels.cpu.batch_norm_weighted import weighted_statistics
 from minibn.kernels.cpu.calls import (
     ArrayOperand,
     Flag,
@@ -20,7 +21,7 @@ from minibn.kernels.cpu.calls import (
 from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas
 from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.program.instructions import COLUMN, MEMORY, Code
-from minibn.program.tracking import track
+from minibn.program.tracking import track, track_weighted
 
 
 @kernel
@@ -36,7 +37,7 @@ def gather(x, order, start, rows, target):
 # Kernel and operands of every code. ``name[a, b * c]`` is an array at the offset in column ``name``, shaped by other
 # columns and by the rows of the batch, empty where that offset is "none"; ``name.k`` is the k-th number there,
 # ``?name.k`` the same as a bool, ``name.k+1`` one more;
-# ``true`` and ``false`` are what they say. Eager calls have the same types, and so run the same machine
+# ``labels``, ``targets`` and ``weights`` are those of the batch; ``true`` and ``false`` are what they say. Eager calls have the same types, and so run the same machine
 # code.
 _OPERATIONS = {
     Code.DENSE_FORWARD: (
@@ -72,6 +73,20 @@ _OPERATIONS = {
         "running_mean[outputs] running_var[outputs] mean[outputs] var[outputs] scalars.1 ?scalars.2 rows "
         "counter[inputs]",
     ),
+    Code.WEIGHTED_STATISTICS: (
+        weighted_statistics,
+        "x[rows, outputs] weights[rows] mean[outputs] var[outputs]",
+    ),
+    Code.TRACK_WEIGHTED_STATISTICS: (
+        track_weighted,
+        "running_mean[outputs] running_var[outputs] mean[outputs] var[outputs] scalars.1 ?scalars.2 weights[rows] "
+        "counter[inputs]",
+    ),
+    Code.BATCH_NORM_WEIGHTED_BACKWARD: (
+        kernels.batch_norm_weighted_backward,
+        "dy[rows, outputs] x[rows, outputs] weights[rows] weight[outputs] mean[outputs] var[outputs] scalars.0 "
+        "dx[rows, outputs] dweight[outputs] dbias[outputs]",
+    ),
     **{
         Code[f"{name}_FORWARD"]: (
             getattr(kernels, f"{name.lower()}_forward"),
@@ -99,6 +114,22 @@ _OPERATIONS = {
         kernels.squared_error_backward,
         "x[rows * outputs] targets[rows * outputs] dx[rows * outputs]",
     ),
+    Code.WEIGHTED_CROSS_ENTROPY_FORWARD: (
+        kernels.softmax_cross_entropy_weighted_forward,
+        "x[rows, outputs] labels[rows] weights[rows] mean[outputs] y[rows, outputs]",
+    ),
+    Code.WEIGHTED_CROSS_ENTROPY_BACKWARD: (
+        kernels.softmax_cross_entropy_weighted_backward,
+        "y[rows, outputs] labels[rows] weights[rows] mean[outputs] dx[rows, outputs]",
+    ),
+    Code.WEIGHTED_SQUARED_ERROR_FORWARD: (
+        kernels.squared_error_weighted_forward,
+        "x[rows, outputs] targets[rows, outputs] weights[rows]",
+    ),
+    Code.WEIGHTED_SQUARED_ERROR_BACKWARD: (
+        kernels.squared_error_weighted_backward,
+        "x[rows, outputs] targets[rows, outputs] weights[rows] dx[rows, outputs]",
+    ),
     Code.SGD_UPDATE: (
         kernels.sgd_update_inplace,
         "x[outputs] dx[outputs] weight[outputs] scalars.0 scalars.2 ?scalars.3 scalars.1",
@@ -116,6 +147,7 @@ _BLAS = {
     Code.DENSE_BACKWARD_BLAS: dense_backward_blas,
 }
 
+_OF_BATCH = {"labels": "labels", "targets": "targets", "weights": "stats"}  # where each begins
 _OPERAND = re.compile(r"(\??)(\w+)(?:\[([^]]*)\]|\.(\d)(\+1)?)?")
 
 
@@ -124,7 +156,7 @@ def _operand(flag, name, shape, behind, plus):
         return Flag(name == "true")
     if name == "rows":
         return Rows()
-    memory = name if name in ("labels", "targets") else MEMORY[name]
+    memory = _OF_BATCH[name] if name in _OF_BATCH else MEMORY[name]
     if not shape:
         return NumberOperand(memory, COLUMN[name], int(behind), int(bool(plus)), bool(flag))
     axes = tuple(tuple(COLUMN.get(f.strip(), "rows") for f in axis.split("*")) for axis in shape.split(","))
@@ -137,7 +169,7 @@ OPERANDS = {
 }
 """The operands of every code, tuple of ArrayOperand, NumberOperand, Rows or Flag."""
 
-_FLOATS = {Code.SOFTMAX_CROSS_ENTROPY_FORWARD, Code.SQUARED_ERROR_FORWARD}
+_FLOATS = range(Code.SOFTMAX_CROSS_ENTROPY_FORWARD, Code.SOFTMAX_CROSS_ENTROPY_BACKWARD)
 
 dispatch = dispatcher({int(code): (code in _FLOATS, parts) for code, parts in OPERANDS.items()})
 """``dispatch(address, line, arena, stats, counts, labels, targets, rows)``: play one line, from compiled code."""

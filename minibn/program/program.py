@@ -43,7 +43,7 @@ class Program:
         self._classifies = isinstance(loss, SoftmaxCrossEntropy)
         room = max(max_batch, EVALUATION_BLOCK)
         self._room = np.empty(room, np.int64), np.empty(room * model.out_features, self.arena.dtype)
-        self._no_labels = np.empty(0, np.int64), self.arena[:0]
+        self._no_labels = np.empty(0, np.int64), self.arena[:0], np.empty(0)
         self._move_in()
 
     def _move_in(self):
@@ -105,7 +105,7 @@ class Program:
         plain = x.dtype in _READABLE and x.dtype.isnative and x.flags.aligned
         return x if plain else x.astype(self.arena.dtype)
 
-    def run_epoch(self, x, y, order, batch_size=None, learning_rates=None):
+    def run_epoch(self, x, y, order, batch_size=None, learning_rates=None, sample_weight=None):
         """Train on one epoch inside one compiled call.
 
         Parameters
@@ -121,6 +121,8 @@ class Program:
             the one before it. ``max_batch - 1`` where None.
         learning_rates : ndarray of float64, shape (steps,), optional
             One rate for every step, in place of the optimizer's.
+        sample_weight : ndarray of float64, shape (N,), optional
+            How often each row counts, in a program captured with ``weighted``; there once where None.
 
         Returns
         -------
@@ -142,7 +144,7 @@ class Program:
             self._given = None  # the rates of the steps are written over the optimizer's
         self._set_scalars()
         before = self.counts.copy()
-        targets = self._targets(y, len(x))
+        targets = self._targets(y, len(x), sample_weight)
         result = self._play(self._training, x, targets, order, batch_size, True, rates, self.lines.output)
         self._report_counts(before)
         return result
@@ -196,7 +198,8 @@ class Program:
             played = int(self.counts[0]) - updates + (failed >= 0)
             losses, weights, correct = losses[:played], weights[:played], correct[:played]
         correct = correct if self._classifies else None
-        return EpochResult(losses, weights, correct, None if failed < 0 else int(failed), len(order))
+        total = targets[2][order].sum() if targets[2].size else len(order)
+        return EpochResult(losses, weights, correct, None if failed < 0 else int(failed), total)
 
     def _explain(self, x, labels, order):
         """Raise the error behind a play that was refused: looked for only then, to keep an epoch cheap."""
@@ -213,18 +216,27 @@ class Program:
             )
         return batch_size
 
-    def _targets(self, y, rows):
+    def _weights(self, sample_weight, rows):
+        """Return one checked weight a row; none for a program that takes none."""
+        if self.lines.weighted:
+            return np.ones(rows) if sample_weight is None else checks.weights("sample_weight", sample_weight, rows)
+        if sample_weight is not None:
+            raise ProgramError("this program takes no sample_weight; capture the model with weighted=True")
+        return np.empty(0)
+
+    def _targets(self, y, rows, sample_weight=None):
+        weights = self._weights(sample_weight, rows)
         if self._classifies:
             y = np.asarray(y)
             if y.dtype != np.int64 or y.shape != (rows,) or not y.flags.c_contiguous:
                 y = checks.labels("y", y, rows, self.model.out_features)
-            return y, self.arena[:0]
+            return y, self.arena[:0], weights
         targets = np.ascontiguousarray(y, self.arena.dtype).reshape(rows, -1)
         if targets.shape[1] != self.model.out_features:
             raise ShapeError(
                 f"target must have shape (N, {self.model.out_features}), got {np.shape(y)}; give one value per output"
             )
-        return np.empty(0, np.int64), targets.reshape(-1)
+        return np.empty(0, np.int64), targets.reshape(-1), weights
 
     def _report_counts(self, before):
         self.optimizer.steps = int(self.counts[0])
@@ -245,7 +257,7 @@ class Program:
         self._evaluated(self._prediction, x, self._no_labels, out)
         return out
 
-    def evaluate(self, x, y, rows=None):
+    def evaluate(self, x, y, rows=None, sample_weight=None):
         """Return loss and rows right of every block of rows, in evaluation mode.
 
         Parameters
@@ -255,12 +267,14 @@ class Program:
             Class indices; targets for a squared error.
         rows : ndarray of int64, shape (M,), optional
             Rows to evaluate; all where None.
+        sample_weight : ndarray of float64, shape (N,), optional
+            As in :meth:`run_epoch`.
 
         Returns
         -------
         EpochResult
         """
-        return self._evaluated(self._evaluation, x, self._targets(y, len(x)), rows=rows)
+        return self._evaluated(self._evaluation, x, self._targets(y, len(x), sample_weight), rows=rows)
 
     def predict(self, x):
         """Return the index of the most probable class of each row, shape (N,)."""

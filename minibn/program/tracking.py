@@ -3,6 +3,7 @@
 import math
 
 from minibn.kernels.compile import kernel, kernel_part
+from minibn.kernels.cpu.batch_norm_weighted import total_weight
 from minibn.kernels.cpu.statistics import move_running_stats
 
 
@@ -12,6 +13,16 @@ def _all_finite(values):
         if not math.isfinite(value):
             return False
     return True
+
+
+@kernel_part
+def _move(running_mean, running_var, mean, var, momentum, n, counter):
+    if _all_finite(mean) and _all_finite(var):
+        counter[0] += 1
+        share = momentum if momentum >= 0 else 1.0 / counter[0]
+        move_running_stats(running_mean, running_var, mean, var, n, share)
+    else:
+        counter[1] += 1
 
 
 @kernel
@@ -32,10 +43,14 @@ def track(running_mean, running_var, mean, var, momentum, unbiased, rows, counte
     counter : ndarray of int64, shape (2,)
         Batches that entered, and batches that were skipped; changed in place.
     """
-    if not (_all_finite(mean) and _all_finite(var)):
-        counter[1] += 1
-        return
-    counter[0] += 1
-    weight = momentum if momentum >= 0 else 1.0 / counter[0]
-    n = rows if unbiased else 0
-    move_running_stats(running_mean, running_var, mean, var, n, weight)
+    _move(running_mean, running_var, mean, var, momentum, rows if unbiased else 0, counter)
+
+
+@kernel
+def track_weighted(running_mean, running_var, mean, var, momentum, unbiased, weight, counter):
+    """Do the same with weighted statistics: ``weight`` of float64, shape (N,), in place of ``rows``.
+
+    The sum of the weights takes the place of the number of rows; where it is below 2, the biased variance enters.
+    """
+    n = total_weight(weight)
+    _move(running_mean, running_var, mean, var, momentum, n if unbiased and n >= 2 else 0.0, counter)

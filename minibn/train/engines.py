@@ -70,9 +70,10 @@ class ProgramEngine:
 
     name = "program"
 
-    def __init__(self, model, loss, optimizer, batch_size):
+    def __init__(self, model, loss, optimizer, batch_size, weighted=False):
         # One more row than a batch: a last batch of a single row joins the one before it.
-        self.program, self.batch_size = capture(model, loss, optimizer, batch_size + 1), batch_size
+        self.program = capture(model, loss, optimizer, batch_size + 1, weighted)
+        self.batch_size = batch_size
 
     def warm(self, part):
         """Compile what an epoch needs, without training."""
@@ -80,11 +81,11 @@ class ProgramEngine:
 
     def run_epoch(self, part, order, learning_rates=None):
         """Train on the rows ``order``; see :meth:`minibn.program.Program.run_epoch`."""
-        return self.program.run_epoch(part.x, part.y, order, self.batch_size, learning_rates)
+        return self.program.run_epoch(part.x, part.y, order, self.batch_size, learning_rates, part.weight)
 
     def evaluate(self, part):
         """Evaluate; see :meth:`minibn.program.Program.evaluate`."""
-        return self.program.evaluate(part.x, part.y, part.rows)
+        return self.program.evaluate(part.x, part.y, part.rows, part.weight)
 
 
 def engine(name, model, loss, optimizer, batch_size, weighted=False):
@@ -98,15 +99,9 @@ def engine(name, model, loss, optimizer, batch_size, weighted=False):
     """
     if name not in ("program", "eager"):
         raise ArgumentError(f"engine must be 'program' or 'eager', got {name!r}; 'program' is the faster")
-    if name == "program" and weighted:
-        warnings.warn(
-            "training step by step: sample_weight has no instructions; engine='eager' says so too",
-            RuntimeWarning,
-            stacklevel=4,
-        )
-    elif name == "program":
+    if name == "program":
         try:
-            return ProgramEngine(model, loss, optimizer, batch_size)
+            return ProgramEngine(model, loss, optimizer, batch_size, weighted)
         except ProgramError as error:
             warnings.warn(f"training step by step: {error}", RuntimeWarning, stacklevel=4)
     return EagerEngine(model, loss, optimizer, batch_size)

@@ -115,8 +115,9 @@ def update_running_stats_inplace(running_mean, running_var, mean, var, n, moment
         Changed in place.
     mean, var : ndarray of float64, shape (C,)
         Batch mean and *biased* batch variance.
-    n : int
-        Rows of the batch: the variance enters times n / (n - 1), unbiased. 0 keeps it biased.
+    n : int or float
+        Rows of the batch, or the sum of their weights: the variance enters times n / (n - 1), unbiased. 0 keeps it
+        biased.
     momentum : float
         Weight of the new value, in [0, 1].
 
