@@ -11,6 +11,7 @@ ELEMENTWISE = ((32, 10), (128, 128), (1000, 512))
 DENSE = ((32, 20, 10), (32, 64, 64), (1000, 64, 64), (1000, 512, 10))
 LOGITS = ((32, 3), (128, 10), (4096, 100))
 SPANS = ((230,), (16384,), (1048576,))
+WEIGHTED = ((32, 10), (128, 128), (1000, 512), (4096, 256))
 FEATURES = ((10,), (256,), (4096,))
 
 
@@ -71,6 +72,10 @@ def _batch_norm(rng, n, c):
     }
 
 
+def _batch_norm_weighted(rng, n, c):
+    return _batch_norm(rng, n, c) | {"weight": rng.uniform(0.5, 2, n)}
+
+
 def _activation(rng, n, c):
     x = _normal(rng, n, c)
     return {"x": x, "dy": _normal(rng, n, c), "y": 1 / (1 + np.exp(-x)), "dx": _empty(n, c)}
@@ -95,6 +100,7 @@ def _cross_entropy(rng, n, k):
     return {
         "logits": logits,
         "labels": rng.integers(k, size=n),
+        "weight": rng.uniform(0.5, 2, n),
         "class_weight": None,
         "probabilities": probabilities,
         "dlogits": _empty(n, k),
@@ -102,7 +108,12 @@ def _cross_entropy(rng, n, k):
 
 
 def _squared_error(rng, n, c):
-    return {"prediction": _normal(rng, n, c), "target": _normal(rng, n, c), "dprediction": _empty(n, c)}
+    return {
+        "prediction": _normal(rng, n, c),
+        "target": _normal(rng, n, c),
+        "weight": rng.uniform(0.5, 2, n),
+        "dprediction": _empty(n, c),
+    }
 
 
 def _optimizer(rng, n):
@@ -141,6 +152,8 @@ CASES = (
     Case("batch_norm_inference", GRID, _batch_norm),
     Case("batch_norm_relu_forward", GRID, _batch_norm),
     Case("batch_norm_relu_backward", GRID, _batch_norm),
+    Case("batch_norm_weighted_forward", WEIGHTED, _batch_norm_weighted),
+    Case("batch_norm_weighted_backward", WEIGHTED, _batch_norm_weighted),
     Case("update_running_stats_inplace", FEATURES, _running),
     Case("dense_forward", DENSE, _dense),
     Case("dense_backward", DENSE, _dense),
@@ -154,6 +167,10 @@ CASES = (
     Case("softmax_cross_entropy_backward", LOGITS, _cross_entropy),
     Case("squared_error_forward", ELEMENTWISE, _squared_error),
     Case("squared_error_backward", ELEMENTWISE, _squared_error),
+    Case("softmax_cross_entropy_weighted_forward", LOGITS, _cross_entropy),
+    Case("softmax_cross_entropy_weighted_backward", LOGITS, _cross_entropy),
+    Case("squared_error_weighted_forward", ELEMENTWISE, _squared_error),
+    Case("squared_error_weighted_backward", ELEMENTWISE, _squared_error),
     Case("sgd_update_inplace", SPANS, _optimizer),
     Case("adam_update_inplace", SPANS, _optimizer),
 )

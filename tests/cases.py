@@ -124,6 +124,30 @@ def relu_backward(rng, shape, dtype):
     return normal(rng, shape, dtype), x, gamma, beta, mean, var, eps
 
 
+def row_weights(rng, rows):
+    """Weights of rows, one in three of them 0, but for the first two."""
+    weight = positive(rng, rows, np.float64)
+    weight[2:] *= rng.random(rows - 2) > 1 / 3
+    return weight
+
+
+def weighted(rng, shape, dtype):
+    x, gamma, beta, eps = scaled(rng, shape, dtype)
+    return x, row_weights(rng, shape[0]), gamma, beta, eps
+
+
+def weights_last(rng, shape, dtype):
+    """On the tape the weights are no tensor."""
+    x, weight, gamma, beta, eps = weighted(rng, shape, dtype)
+    return x, gamma, beta, weight, eps
+
+
+def weighted_backward(rng, shape, dtype):
+    x, weight, gamma, beta, eps = weighted(rng, shape, dtype)
+    _, mean, var = oracles.batch_norm_weighted_forward(x, weight, gamma, beta, eps)
+    return normal(rng, shape, dtype), x, weight, gamma, mean, var, eps
+
+
 def running(n, momentum):
     def make(rng, shape, dtype):
         columns = shape[1]
@@ -168,6 +192,10 @@ def pair(rng, shape, dtype):
     return normal(rng, shape, dtype), normal(rng, shape, dtype)
 
 
+def weighted_pair(rng, shape, dtype):
+    return *pair(rng, shape, dtype), row_weights(rng, shape[0])
+
+
 def output_of(forward):
     def make(rng, shape, dtype):
         return normal(rng, shape, dtype), forward(normal(rng, shape, dtype))[0].astype(dtype)
@@ -191,6 +219,16 @@ def probabilities(weighted):
         return oracles.softmax(scores).astype(dtype), labels, weight
 
     return make
+
+
+def rows_weighted(make):
+    """Give the inputs of a cross entropy a weight for each row, before those of the classes."""
+
+    def weighted_rows(rng, shape, dtype):
+        scores, labels, class_weight = make(rng, shape, dtype)
+        return scores, labels, row_weights(rng, shape[0]), class_weight
+
+    return weighted_rows
 
 
 def sgd(momentum, nesterov, decay, velocity=True):
@@ -222,6 +260,11 @@ def batch_norm_relu_gradient(dy, x, gamma, beta, eps):
     return oracles.batch_norm_relu_backward(dy, x, gamma, beta, mean, var, eps)
 
 
+def batch_norm_weighted_gradient(dy, x, gamma, beta, weight, eps):
+    _, mean, var = oracles.batch_norm_weighted_forward(x, weight, gamma, beta, eps)
+    return oracles.batch_norm_weighted_backward(dy, x, weight, gamma, mean, var, eps)
+
+
 def inference_gradient(dy, x, gamma, beta, mean, var, eps):
     return oracles.batch_norm_inference_backward(dy, x, gamma, mean, var, eps)
 
@@ -236,6 +279,16 @@ def activation_gradient(forward, backward):
 
 def cross_entropy_gradient(dy, scores, labels, weight):
     return (dy * oracles.softmax_cross_entropy_backward(oracles.softmax(scores), labels, weight)[0],)
+
+
+def weighted_cross_entropy_gradient(dy, scores, labels, weight, class_weight):
+    found = oracles.softmax(scores)
+    return (dy * oracles.softmax_cross_entropy_weighted_backward(found, labels, weight, class_weight)[0],)
+
+
+def weighted_squared_error_gradient(dy, prediction, target, weight):
+    gradient = dy * oracles.squared_error_weighted_backward(prediction, target, weight)[0]
+    return gradient, -gradient
 
 
 def squared_error_gradient(dy, prediction, target):
@@ -333,6 +386,14 @@ LAYERS = [
          STATISTICS, op="batch_norm_relu", tensors=3, gradient=batch_norm_relu_gradient),
     Case("batch_norm_relu_backward", relu_backward, oracles.batch_norm_relu_backward, "batch_norm_relu_backward",
          GRADIENTS),
+    Case("batch_norm_weighted_forward", weighted, oracles.batch_norm_weighted_forward,
+         "batch_norm_weighted_forward", STATISTICS, shapes=SMALL + LARGE),
+    Case("batch_norm_weighted_backward", weighted_backward, oracles.batch_norm_weighted_backward,
+         "batch_norm_weighted_backward", GRADIENTS, shapes=SMALL + LARGE),
+    Case("batch_norm_weighted on the tape", weights_last,
+         lambda x, gamma, beta, weight, eps: oracles.batch_norm_weighted_forward(x, weight, gamma, beta, eps),
+         op="batch_norm_weighted", tensors=3, gradient=batch_norm_weighted_gradient,
+         play=lambda x, gamma, beta, weight, eps: autograd.batch_norm_weighted(x, weight, gamma, beta, eps)),
     Case("dense_forward", dense(True), oracles.dense_forward, "dense_forward", ("y",), op="dense", tensors=3,
          gradient=dense_gradient, shapes=SMALL + LARGE),
     Case("dense_forward no bias", dense_no_bias, oracles.dense_forward, "dense_forward", ("y",), op="dense",
@@ -359,6 +420,17 @@ def cross_entropy(label, weighted, size=3.0):
 def cross_entropy_backward(label, weighted):
     name = "softmax_cross_entropy_backward"
     return Case(f"{name} {label}", probabilities(weighted), getattr(oracles, name), name, ("dlogits",))
+
+
+def weighted_cross_entropy(label, classes):
+    name = "softmax_cross_entropy_weighted"
+    forward, back = getattr(oracles, f"{name}_forward"), getattr(oracles, f"{name}_backward")
+    return [
+        Case(f"{name}_forward {label}", rows_weighted(logits(classes)), forward, f"{name}_forward",
+             ("probabilities",), returns=True, op=name, gradient=weighted_cross_entropy_gradient),
+        Case(f"{name}_backward {label}", rows_weighted(probabilities(classes)), back, f"{name}_backward",
+             ("dlogits",)),
+    ]  # fmt: skip
 
 
 def updates(label, kernel, inputs, changed):
@@ -389,6 +461,13 @@ LOSSES = [
          op="squared_error", tensors=2, gradient=squared_error_gradient),
     Case("squared_error_backward", pair, oracles.squared_error_backward, "squared_error_backward",
          ("dprediction",)),
+    *weighted_cross_entropy("plain", False),
+    *weighted_cross_entropy("class weights too", True),
+    Case("squared_error_weighted_forward", weighted_pair, oracles.squared_error_weighted_forward,
+         "squared_error_weighted_forward", returns=True, op="squared_error_weighted", tensors=2,
+         gradient=weighted_squared_error_gradient),
+    Case("squared_error_weighted_backward", weighted_pair, oracles.squared_error_weighted_backward,
+         "squared_error_weighted_backward", ("dprediction",)),
 ]  # fmt: skip
 
 CASES = [*LAYERS, *LOSSES, *STATE, *TAPE_ONLY]

@@ -50,6 +50,26 @@ def batch_norm_relu_backward(dy, x, gamma, beta, mean, var, eps):
     return batch_norm_backward(f64(dy) * open_, x, gamma, mean, var, eps)
 
 
+def batch_norm_weighted_forward(x, weight, gamma, beta, eps):
+    """Take each row weight / sum of weights of the time."""
+    x, share = f64(x), f64(weight)[:, None] / np.sum(weight)
+    mean = (share * x).sum(axis=0)
+    var = (share * (x - mean) ** 2).sum(axis=0)
+    return batch_norm_inference(x, gamma, beta, mean, var, eps)[0], mean, var
+
+
+def batch_norm_weighted_backward(dy, x, weight, gamma, mean, var, eps):
+    """Multiply dy by the derivative of every output by every input, one channel at a time."""
+    dy, share, inverse = f64(dy), f64(weight) / np.sum(weight), inverse_deviation(var, eps)
+    normalized = (f64(x) - mean) * inverse
+    dx = np.zeros(x.shape)
+    for j in range(x.shape[1]):
+        hat = normalized[:, j]
+        jacobian = inverse[j] * (np.eye(len(x)) - share * (1 + np.outer(hat, hat)))
+        dx[:, j] = gamma[j] * (dy[:, j] @ jacobian)
+    return dx, (dy * normalized).sum(axis=0), dy.sum(axis=0)
+
+
 def update_running_stats(running_mean, running_var, mean, var, n, momentum):
     unbiased = var * n / (n - 1) if n else var
     return (
@@ -125,6 +145,28 @@ def squared_error_forward(prediction, target):
 
 def squared_error_backward(prediction, target):
     return (2 * (f64(prediction) - f64(target)) / prediction.size,)
+
+
+def softmax_cross_entropy_weighted_forward(logits, labels, weight, class_weight=None):
+    probabilities, weights = softmax(logits), f64(weight) * row_weights(labels, class_weight)
+    log_sum = np.log(np.exp(f64(logits) - f64(logits).max(axis=1, keepdims=True)).sum(axis=1))
+    margin = f64(logits).max(axis=1) - f64(logits)[np.arange(len(labels)), labels]
+    return np.average(log_sum + margin, weights=weights), probabilities
+
+
+def softmax_cross_entropy_weighted_backward(probabilities, labels, weight, class_weight=None):
+    weights = f64(weight) * row_weights(labels, class_weight)
+    one_hot = np.eye(probabilities.shape[1])[labels]
+    return ((f64(probabilities) - one_hot) * (weights / weights.sum())[:, None],)
+
+
+def squared_error_weighted_forward(prediction, target, weight):
+    return (np.average(((f64(prediction) - f64(target)) ** 2).mean(axis=1), weights=weight),)
+
+
+def squared_error_weighted_backward(prediction, target, weight):
+    share = f64(weight)[:, None] / (np.sum(weight) * prediction.shape[1])
+    return (2 * share * (f64(prediction) - f64(target)),)
 
 
 # optimizers

@@ -12,6 +12,7 @@ RNG = np.random.default_rng(0)
 X, Y, COLUMN = RNG.standard_normal((N, C)), np.abs(RNG.standard_normal((N, C))), np.ones(C)
 WEIGHT, LABELS = RNG.standard_normal((C, K)), np.arange(N) % K
 OUT = RNG.standard_normal((N, K))
+ROWS = np.arange(N) / 2  # weights of rows, the first of them 0
 STATISTICS = {"mean": COLUMN, "var": COLUMN}
 
 GOOD = {
@@ -20,6 +21,10 @@ GOOD = {
     "batch_norm_inference": {"x": X, "gamma": COLUMN, "beta": COLUMN, **STATISTICS, "eps": EPS},
     "batch_norm_backward": {"dy": X, "x": X, "gamma": COLUMN, **STATISTICS, "eps": EPS},
     "batch_norm_relu_backward": {"dy": X, "x": X, "gamma": COLUMN, "beta": COLUMN, **STATISTICS, "eps": EPS},
+    "batch_norm_weighted_forward": {"x": X, "weight": ROWS, "gamma": COLUMN, "beta": COLUMN, "eps": EPS},
+    "batch_norm_weighted_backward": {
+        "dy": X, "x": X, "weight": ROWS, "gamma": COLUMN, **STATISTICS, "eps": EPS,
+    },
     "update_running_stats_inplace": {
         "running_mean": COLUMN.copy(), "running_var": COLUMN.copy(), **STATISTICS, "n": 5, "momentum": 0.1,
     },
@@ -31,6 +36,14 @@ GOOD = {
     "softmax_cross_entropy_backward": {"probabilities": OUT, "labels": LABELS, "class_weight": np.ones(K)},
     "squared_error_forward": {"prediction": X, "target": Y},
     "squared_error_backward": {"prediction": X, "target": Y},
+    "softmax_cross_entropy_weighted_forward": {
+        "logits": OUT, "labels": LABELS, "weight": ROWS, "class_weight": np.ones(K),
+    },
+    "softmax_cross_entropy_weighted_backward": {
+        "probabilities": OUT, "labels": LABELS, "weight": ROWS, "class_weight": np.ones(K),
+    },
+    "squared_error_weighted_forward": {"prediction": X, "target": Y, "weight": ROWS},
+    "squared_error_weighted_backward": {"prediction": X, "target": Y, "weight": ROWS},
     "sgd_update_inplace": {
         "param": X.copy(), "grad": X, "velocity": X.copy(), "learning_rate": 0.1, "momentum": 0.9,
         "nesterov": False, "weight_decay": 0.0,
@@ -54,7 +67,12 @@ WRONG_ARRAYS = {
     "no axis": (lambda a: a.ravel()[0:1].reshape(()), ShapeError, ["shape", "got ()"]),
 }
 OPTIONAL = {("dense_forward", "bias"), ("softmax_cross_entropy_forward", "class_weight"),
-            ("softmax_cross_entropy_backward", "class_weight"), ("sgd_update_inplace", "velocity")}  # fmt: skip
+            ("softmax_cross_entropy_backward", "class_weight"),
+            ("softmax_cross_entropy_weighted_forward", "class_weight"),
+            ("softmax_cross_entropy_weighted_backward", "class_weight"), ("sgd_update_inplace", "velocity")}  # fmt: skip
+# Any kind of number will do for these.
+CONVERTED = {(f, n) for f, given in GOOD.items() for n in ("labels", "class_weight", "weight") if n in given} - {
+    ("dense_forward", "weight"), ("dense_backward", "weight")}  # fmt: skip
 # Of functions on arrays of any shape, where a new shape is no error.
 ANY_SHAPE = {"x", "y", "prediction", "param"}
 ELEMENTWISE = ("relu", "sigmoid", "tanh", "squared", "sgd", "adam")
@@ -109,8 +127,8 @@ def test_array_of_another_length(function, name):
 
 def float_followers():
     """Arguments whose dtype is given by another one."""
-    free = LEADERS - {"running_mean"} | {"labels", "class_weight"}
-    return [(f, n) for f, n in array_arguments() if n not in free]
+    free = LEADERS - {"running_mean"}
+    return [(f, n) for f, n in array_arguments() if n not in free and (f, n) not in CONVERTED]
 
 
 @pytest.mark.parametrize(("function", "name"), float_followers())
@@ -119,11 +137,9 @@ def test_array_of_another_dtype(function, name):
           **{name: GOOD[function][name].astype(np.float32)})  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("function", "name"), [(f, n) for f, n in array_arguments() if n not in ("labels", "class_weight")]
-)
+@pytest.mark.parametrize(("function", "name"), [pair for pair in array_arguments() if pair not in CONVERTED])
 def test_foreign_byte_order_names_the_remedy(function, name):
-    """NumPy itself treats another byte order as another dtype; labels and class weights are converted."""
+    """NumPy itself treats another byte order as another dtype; labels and weights are converted."""
     value = GOOD[function][name]
     fails(function, DtypeError, [name, "float64", ">f8", "astype"],
           **{name: value.astype(value.dtype.newbyteorder(">"))})  # fmt: skip
@@ -136,8 +152,8 @@ NOT_NUMBERS = [
     ([1.0], "got list"),
     (1j, "got complex"),
 ]
-NUMBERS = {"eps", "momentum", "learning_rate", "weight_decay", "beta1", "beta2"}
-WHOLE = {"n", "step"}
+NUMBERS = {"eps", "momentum", "learning_rate", "weight_decay", "beta1", "beta2", "n"}
+WHOLE = {"step"}
 ABOVE_ONE = {"momentum": 1.5, "beta1": 1.0, "beta2": 1.0}
 
 
@@ -169,6 +185,28 @@ WRONG_VALUES = [
     ("batch_norm_backward", {"var": TINY}, ["var", "column 1", "-1e-09"]),
     ("batch_norm_relu_backward", {"var": TINY}, ["var", "column 1", "-1e-09"]),
     ("update_running_stats_inplace", {"var": TINY}, ["var", "column 1", "-1e-09"]),
+    ("update_running_stats_inplace", {"n": 1.5}, ["n must be 0 or at least 2", "got 1.5", "pass 0"]),
+    ("batch_norm_weighted_backward", {"var": TINY}, ["var", "column 1", "-1e-09"]),
+    *(
+        (
+            f"{name}_weighted_forward",
+            {"weight": ROWS - 1},
+            ["weight must be finite and not negative", "got -1.0 at row 0"],
+        )
+        for name in ("batch_norm", "softmax_cross_entropy", "squared_error")
+    ),
+    ("batch_norm_weighted_forward", {"weight": ROWS + np.inf}, ["weight must be finite", "got inf at row 0"]),
+    (
+        "batch_norm_weighted_forward",
+        {"weight": ROWS * 0},
+        ["weight must have a positive, finite sum", "got 0"],
+    ),
+    ("batch_norm_weighted_forward", {"weight": ROWS * 8e307}, ["weight must have a positive, finite sum"]),
+    (
+        "batch_norm_weighted_forward",
+        {"channel_axis": 0, "gamma": np.ones(N), "beta": np.ones(N)},
+        ["channel_axis must not be 0"],
+    ),
     ("update_running_stats_inplace", {"n": 1}, ["n must be 0 or at least 2", "got 1", "pass 0"]),
     ("sgd_update_inplace", {"velocity": None}, ["velocity", "got None", "zeros_like"]),
     ("sgd_update_inplace", {"velocity": None, "momentum": 0.0, "nesterov": True}, ["velocity", "got None"]),

@@ -13,6 +13,14 @@ from benchmarks.against.numpy_batch_norm import (
     batch_norm_relu_backward,
     batch_norm_relu_forward,
 )
+from benchmarks.against.numpy_weighted import (
+    batch_norm_weighted_backward,
+    batch_norm_weighted_forward,
+    softmax_cross_entropy_weighted_backward,
+    softmax_cross_entropy_weighted_forward,
+    squared_error_weighted_backward,
+    squared_error_weighted_forward,
+)
 
 __all__ = [
     "batch_norm_backward",
@@ -20,6 +28,12 @@ __all__ = [
     "batch_norm_inference",
     "batch_norm_relu_backward",
     "batch_norm_relu_forward",
+    "batch_norm_weighted_backward",
+    "batch_norm_weighted_forward",
+    "softmax_cross_entropy_weighted_backward",
+    "softmax_cross_entropy_weighted_forward",
+    "squared_error_weighted_backward",
+    "squared_error_weighted_forward",
 ]
 
 

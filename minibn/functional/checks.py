@@ -186,7 +186,7 @@ def weights(name, value, rows):
     DtypeError, ShapeError, ArgumentError
     """
     value = _as_array(name, value, "float64")
-    if value.dtype.kind not in "biuf":
+    if value.dtype.kind not in "iuf":
         raise DtypeError(f"{name} must be float64, got {value.dtype}; use {name}.astype(np.float64)")
     _check_shape(name, value, (rows,))
     value = _plain(value.astype(np.float64, copy=False))

@@ -219,7 +219,11 @@ class Program:
     def _weights(self, sample_weight, rows):
         """Return one checked weight a row; none for a program that takes none."""
         if self.lines.weighted:
-            return np.ones(rows) if sample_weight is None else checks.weights("sample_weight", sample_weight, rows)
+            return (
+                np.ones(rows)
+                if sample_weight is None
+                else checks.weights("sample_weight", sample_weight, rows)
+            )
         if sample_weight is not None:
             raise ProgramError("this program takes no sample_weight; capture the model with weighted=True")
         return np.empty(0)

@@ -172,7 +172,8 @@ def row_weights(name, sample_weight, count, least=2):
     """
     if sample_weight is None:
         return None, None
-    weight = checks.weights(name, np.asarray(sample_weight), count)
+    weight = np.asarray(sample_weight)
+    weight = checks.weights(name, weight * 1.0 if weight.dtype == bool else weight, count)
     counted = np.flatnonzero(weight)
     if len(counted) < least:
         raise BatchSizeError(

@@ -141,13 +141,12 @@ class _Run:
         else:
             self.part = Part(x, y, counted, weight)
             self.validation = arguments.validation_part(validation, self.model.dtype)
-        if self._weighted:
+        parts = [part for part in (self.part, self.validation) if part is not None]
+        self.weighted = any(part.weight is not None for part in parts)
+        if self.weighted:
             arguments.takes_weights(self.loss)
-
-    @property
-    def _weighted(self):
-        parts = self.part, self.validation
-        return any(part is not None and part.weight is not None for part in parts)
+            self.part = self.part.weighted()
+            self.validation = self.validation and self.validation.weighted()
 
     def _keep_split(self, train, held):
         if self.checkpoint and not self.checkpoint.split:
@@ -211,7 +210,7 @@ class _Run:
                 )
             self.records = load_run(self.resume, self.model, self.optimizer, self.stopping, self.options)
         self._engine = engine(
-            self.engine, self.model, self.loss, self.optimizer, self.batch_size, self._weighted
+            self.engine, self.model, self.loss, self.optimizer, self.batch_size, self.weighted
         )
 
     def _finish(self):

@@ -1,7 +1,7 @@
 """The rows of a data set that a run uses, named by their indices, so that data on disk stays there."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,10 @@ class Part:
     def targets(self):
         """Targets of these rows."""
         return self.y if self.rows is None else self.y[self.rows]
+
+    def weighted(self):
+        """Return the same rows with weights, 1 each where there were none."""
+        return self if self.weight is not None else replace(self, weight=np.ones(len(self.y)))
 
     @property
     def weights(self):
