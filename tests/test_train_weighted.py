@@ -10,7 +10,7 @@ from minibn.errors import ArgumentError, BatchSizeError, DtypeError, MinibnError
 from minibn.nn import SoftmaxCrossEntropy, SquaredError, mlp
 from minibn.nn.activations import ReLU
 from minibn.program import capture
-from minibn.train import SGD, Adam, fit
+from minibn.train import SGD, Adam, fit, recalibrate
 
 RNG = np.random.default_rng(8)
 N = 41
@@ -159,3 +159,13 @@ def test_a_program_takes_weights_only_if_captured_for_them(loss):
     assert once.accuracy == expected.accuracy
     assert "WEIGHTED_STATISTICS" in str(weighted)
     assert any(isinstance(layer, ReLU) for layer in model.layers)
+
+
+def test_recalibrated_statistics_count_rows():
+    ours, theirs, left_out = (mlp([5, 6, 4, 3], bn=True, rng=0, dtype=np.float64) for _ in range(3))
+    recalibrate(ours, X, COUNTS)
+    recalibrate(theirs, X[REPEATED])
+    recalibrate(left_out, X[KEPT], COUNTS[KEPT])
+    for name, value in ours.state_dict().items():
+        np.testing.assert_allclose(value, theirs.state_dict()[name], rtol=1e-12)
+        assert np.array_equal(value, left_out.state_dict()[name])

@@ -46,7 +46,7 @@ class Recalibrated:
         return np.where(self.old_var == self.new_var, 1.0, ratio)
 
 
-def recalibrate(model, x):
+def recalibrate(model, x, sample_weight=None):
     """Replace the running statistics of every batch norm by the exact ones of some rows.
 
     Layer by layer: the rows reach a layer through layers that already normalise with their new statistics. Of
@@ -61,6 +61,9 @@ def recalibrate(model, x):
         unbiased variance. Unchanged when an error is raised.
     x : ndarray, shape (N, C)
         Training rows as the network sees them, scaled. The activations of all of them are held at once.
+    sample_weight : sequence of numbers, shape (N,), optional
+        How often each row counts, as in training: rows of weight 0 are left out, the unbiased variance takes the
+        sum of the weights for the number of rows, and where that is below 2, the biased one enters.
 
     Returns
     -------
@@ -82,24 +85,28 @@ def recalibrate(model, x):
     in one "batch" theirs is this.
     """
     x = arguments.features("x", x, arguments.network(model).dtype)
+    counted, weight = arguments.row_weights("sample_weight", sample_weight, len(x))
+    x = x if counted is None else x[counted]
+    weight = np.ones(len(x)) if weight is None else weight[weight > 0]
     before = [(layer, _statistics(layer)) for layer in model.layers if _is_open(layer)]
     try:
         with no_grad():
-            return _recalibrate(model, x)
+            return _recalibrate(model, x, weight)
     except BaseException:
         for layer, statistics in before:
             _take(layer, *statistics)
         raise
 
 
-def _recalibrate(model, x):
+def _recalibrate(model, x, weight):
     found = []
     starts = range(0, len(x), EVALUATION_BLOCK)
+    shares = [weight[i : i + EVALUATION_BLOCK] for i in starts]
     blocks = [Tensor(x[i : i + EVALUATION_BLOCK].astype(model.dtype, copy=False)) for i in starts]
     for position, layer in enumerate(model.layers):
         if _is_open(layer):
             name, old = f"{position}.{type(layer).__name__}", _statistics(layer)
-            new = _exact(name, blocks, layer.variance_kind == "unbiased")
+            new = _exact(name, blocks, shares, layer.variance_kind == "unbiased")
             _take(layer, *new)
             found.append(Recalibrated(name, *old, *new))
         for i, block in enumerate(blocks):
@@ -120,29 +127,30 @@ def _take(layer, mean, var):
     layer.running_mean[...], layer.running_var[...] = mean, var
 
 
-def _exact(name, blocks, unbiased):
-    """Return mean and variance of each column over all blocks."""
-    n, mean, squares = 0, 0.0, 0.0
+def _exact(name, blocks, weights, unbiased):
+    """Return weighted mean and variance of each column over all blocks."""
+    n, mean, squares, rows = 0.0, 0.0, 0.0, sum(map(len, weights))
     with np.errstate(over="ignore", invalid="ignore"):
-        for block in blocks:
-            count, block_mean, block_squares = _moments(block.data)
+        for block, part in zip(blocks, weights, strict=True):
+            count, block_mean, block_squares = _moments(block.data, part)
             delta, weight = block_mean - mean, count / (n + count)
             mean = mean + delta * weight
             squares = squares + block_squares + delta * delta * (n * weight)
             n += count
-    if n < 2:
-        raise BatchSizeError(f"{name} needs at least 2 rows to recalibrate, got {n}; give more rows")
+    if rows < 2:
+        raise BatchSizeError(f"{name} needs at least 2 rows to recalibrate, got {rows}; give more rows")
     if not np.isfinite(squares).all():
         raise ArgumentError(
             f"model: what reaches {name} is not finite, so it has no statistics; the weights before it have "
             "diverged: train again with a lower learning rate"
         )
-    return mean, squares / (n - 1 if unbiased else n)
+    return mean, squares / (n - 1 if unbiased and n >= 2 else n)
 
 
-def _moments(x):
-    """Return how many rows a block has, the means of its columns, and their sums of squared deviations."""
+def _moments(x, weight):
+    """Return the weight of a block, the means of its columns, and their sums of squared deviations."""
+    n, weight = weight.sum(), weight[:, None]
     first = x[0].astype(np.float64)  # around its own value a constant column has exactly 0
     difference = x - first
-    mean = difference.mean(axis=0)
-    return len(x), first + mean, np.square(difference - mean).sum(axis=0)
+    mean = (weight * difference).sum(axis=0) / n
+    return n, first + mean, (weight * np.square(difference - mean)).sum(axis=0)
