@@ -29,16 +29,20 @@ X, MEAN, SCALARS, INPUTS, OUTPUTS = (COLUMN[name] for name in ("x", "mean", "sca
 
 @kernel_part
 def _correct(arena, offset, rows, columns, labels, stats, weighted):
-    """Add up the rows whose first largest entry stands at the label; NaN counts as largest, as in NumPy."""
-    total = 0.0
+    """Count the rows whose first largest entry stands at the label, or add up their weights.
+
+    NaN counts as largest, as in NumPy.
+    """
+    count, total = 0, 0.0
     for i in range(rows):
         row, best = vector(arena, offset + i * columns, columns), 0
         for k in range(1, columns):
             if not row[k] <= row[best] and row[best] == row[best]:
                 best = k
-        if best == labels[i]:
-            total += stats[i] if weighted else 1.0
-    return total
+        count += best == labels[i]
+        if weighted and best == labels[i]:
+            total += stats[i]
+    return total if weighted else float(count)
 
 
 @kernel_part
