@@ -42,11 +42,10 @@ def _first_counted(weight):
 
 
 @kernel_part
-def _center_tables(center, length, begin, width, table, sums):
-    """Expand one entry per channel to one per position, and clear the sums."""
+def _expand_centers(center, length, begin, width, table):
+    """Write one entry per channel to each of its positions."""
     for q in range(width):
         table[q] = center[(begin + q) // length]
-        sums[q] = 0.0
 
 
 @kernel_part
@@ -73,7 +72,9 @@ def _sum_channels(x, weight, share, center, power, out):
     table, sums = scratch_like(out), scratch_like(out)
     for begin in range(0, positions, TILE):
         width = min(TILE, positions - begin)
-        _center_tables(center, length, begin, width, table, sums)
+        _expand_centers(center, length, begin, width, table)
+        for q in range(width):
+            sums[q] = 0.0
         _add_weighted_differences(data, weight, share, table, power, positions, begin, width, sums)
         for q in range(width):
             out[(begin + q) // length] += sums[q]
@@ -206,8 +207,9 @@ def batch_norm_weighted_backward(dy, x, weight, gamma, mean, var, eps, dx, dgamm
             dy_sum[j] = product_sum[j] = 0.0
         for begin in range(first * length, last * length, TILE):
             width = min(TILE, last * length - begin)
-            _center_tables(mean, length, begin, width, center, sums)
-            products[:width] = 0.0
+            _expand_centers(mean, length, begin, width, center)
+            for q in range(width):
+                sums[q] = products[q] = 0.0
             _add_products(upstream, data, weight, center, positions, begin, width, sums, products)
             for q in range(width):
                 j = (begin + q) // length - first
@@ -217,7 +219,7 @@ def batch_norm_weighted_backward(dy, x, weight, gamma, mean, var, eps, dx, dgamm
             dgamma[first + j], dbeta[first + j] = product_sum[j], dy_sum[j]
         for begin in range(first * length, last * length, TILE):
             width = min(TILE, last * length - begin)
-            _center_tables(mean, length, begin, width, center, sums)
+            _expand_centers(mean, length, begin, width, center)
             for q in range(width):
                 j = (begin + q) // length - first
                 level[q], slope[q] = dy_sum[j], product_sum[j] * inverse[j]
