@@ -116,23 +116,25 @@ def _squared_error_backward(dy, saved, needs):
     return gradient if needs[0] else None, -gradient if needs[1] else None
 
 
-def _loss_outline(*arrays, **attributes):
+def loss_outline(*arrays, **attributes):
+    """Outline any loss: a number."""
     return np.float64(0), ()
 
 
 SOFTMAX_CROSS_ENTROPY = register(
-    "softmax_cross_entropy", _cross_entropy, _cross_entropy_backward, _loss_outline
+    "softmax_cross_entropy", _cross_entropy, _cross_entropy_backward, loss_outline
 )
-SQUARED_ERROR = register("squared_error", _squared_error, _squared_error_backward, _loss_outline)
+SQUARED_ERROR = register("squared_error", _squared_error, _squared_error_backward, loss_outline)
 
 
-def _tensor(value):
+def as_tensor(value):
+    """Return a Tensor as it is, and anything else as a constant one."""
     return value if isinstance(value, Tensor) else Tensor(value)
 
 
 def dense(x, weight, bias=None):
     """Compute x @ weight + bias; see :func:`minibn.functional.dense_forward`."""
-    return apply(DENSE, *map(_tensor, (x, weight) if bias is None else (x, weight, bias)))
+    return apply(DENSE, *map(as_tensor, (x, weight) if bias is None else (x, weight, bias)))
 
 
 def batch_norm(x, gamma, beta, eps=1e-5):
@@ -144,41 +146,41 @@ def batch_norm(x, gamma, beta, eps=1e-5):
     mean, var : ndarray of float64, shape (C,)
         Batch mean and biased batch variance.
     """
-    y, (_, _, mean, var, _) = record(BATCH_NORM, *map(_tensor, (x, gamma, beta)), eps=eps)
+    y, (_, _, mean, var, _) = record(BATCH_NORM, *map(as_tensor, (x, gamma, beta)), eps=eps)
     return y, mean, var
 
 
 def batch_norm_relu(x, gamma, beta, eps=1e-5):
     """Batch norm followed by ReLU in the same passes; returns what :func:`batch_norm` returns."""
-    y, (_, _, _, mean, var, _) = record(BATCH_NORM_RELU, *map(_tensor, (x, gamma, beta)), eps=eps)
+    y, (_, _, _, mean, var, _) = record(BATCH_NORM_RELU, *map(as_tensor, (x, gamma, beta)), eps=eps)
     return y, mean, var
 
 
 def batch_norm_inference(x, gamma, beta, mean, var, eps=1e-5):
     """Normalise by given statistics; see :func:`minibn.functional.batch_norm_inference`."""
-    return apply(BATCH_NORM_INFERENCE, *map(_tensor, (x, gamma, beta)), mean=mean, var=var, eps=eps)
+    return apply(BATCH_NORM_INFERENCE, *map(as_tensor, (x, gamma, beta)), mean=mean, var=var, eps=eps)
 
 
 def relu(x):
     """Return max(0, x)."""
-    return apply(RELU, _tensor(x))
+    return apply(RELU, as_tensor(x))
 
 
 def sigmoid(x):
     """Return 1 / (1 + exp(-x))."""
-    return apply(SIGMOID, _tensor(x))
+    return apply(SIGMOID, as_tensor(x))
 
 
 def tanh(x):
     """Return the hyperbolic tangent."""
-    return apply(TANH, _tensor(x))
+    return apply(TANH, as_tensor(x))
 
 
 def softmax_cross_entropy(logits, labels, class_weight=None):
     """Return the mean cross entropy of logits and class indices, a scalar Tensor of float64."""
-    return apply(SOFTMAX_CROSS_ENTROPY, _tensor(logits), labels=labels, class_weight=class_weight)
+    return apply(SOFTMAX_CROSS_ENTROPY, as_tensor(logits), labels=labels, class_weight=class_weight)
 
 
 def squared_error(prediction, target):
     """Return the mean squared difference of two arrays of one shape, a scalar Tensor of float64."""
-    return apply(SQUARED_ERROR, _tensor(prediction), _tensor(target))
+    return apply(SQUARED_ERROR, as_tensor(prediction), as_tensor(target))

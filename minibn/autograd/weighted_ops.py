@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibn import functional as F
-from minibn.autograd.layer_ops import _loss_outline, _tensor
+from minibn.autograd.layer_ops import as_tensor, loss_outline
 from minibn.autograd.op import register
 from minibn.autograd.tape import apply, record
 
@@ -45,10 +45,10 @@ BATCH_NORM_WEIGHTED = register(
     _batch_norm_outline,
 )
 SOFTMAX_CROSS_ENTROPY_WEIGHTED = register(
-    "softmax_cross_entropy_weighted", _cross_entropy, _cross_entropy_backward, _loss_outline
+    "softmax_cross_entropy_weighted", _cross_entropy, _cross_entropy_backward, loss_outline
 )
 SQUARED_ERROR_WEIGHTED = register(
-    "squared_error_weighted", _squared_error, _squared_error_backward, _loss_outline
+    "squared_error_weighted", _squared_error, _squared_error_backward, loss_outline
 )
 
 
@@ -69,7 +69,7 @@ def batch_norm_weighted(x, weight, gamma, beta, eps=1e-5):
     mean, var : ndarray of float64, shape (C,)
         Weighted mean and biased weighted variance.
     """
-    tensors = map(_tensor, (x, gamma, beta))
+    tensors = map(as_tensor, (x, gamma, beta))
     y, (_, _, _, mean, var, _) = record(BATCH_NORM_WEIGHTED, *tensors, weight=weight, eps=eps)
     return y, mean, var
 
@@ -77,9 +77,9 @@ def batch_norm_weighted(x, weight, gamma, beta, eps=1e-5):
 def softmax_cross_entropy_weighted(logits, labels, weight, class_weight=None):
     """Return the weighted mean cross entropy of logits and class indices, a scalar Tensor of float64."""
     attributes = {"labels": labels, "weight": weight, "class_weight": class_weight}
-    return apply(SOFTMAX_CROSS_ENTROPY_WEIGHTED, _tensor(logits), **attributes)
+    return apply(SOFTMAX_CROSS_ENTROPY_WEIGHTED, as_tensor(logits), **attributes)
 
 
 def squared_error_weighted(prediction, target, weight):
     """Return the weighted mean over rows of the mean squared difference, a scalar Tensor of float64."""
-    return apply(SQUARED_ERROR_WEIGHTED, _tensor(prediction), _tensor(target), weight=weight)
+    return apply(SQUARED_ERROR_WEIGHTED, as_tensor(prediction), as_tensor(target), weight=weight)

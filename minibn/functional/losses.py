@@ -6,7 +6,7 @@ from minibn import kernels
 from minibn.functional import checks
 
 
-def _weights(class_weight, labels, classes):
+def weights_of_classes(class_weight, labels, classes):
     """Return checked class weights; empty for none, so that one compiled version serves both."""
     class_weight = checks.class_weight(class_weight, labels, classes)
     return np.empty(0) if class_weight is None else class_weight
@@ -35,7 +35,7 @@ def softmax_cross_entropy_forward(logits, labels, class_weight=None):
     """
     logits = checks.floats("logits", logits, ("N", "K"))
     labels = checks.labels("labels", labels, *logits.shape)
-    class_weight = _weights(class_weight, labels, logits.shape[1])
+    class_weight = weights_of_classes(class_weight, labels, logits.shape[1])
     probabilities = np.empty_like(logits)
     return kernels.softmax_cross_entropy_forward(logits, labels, class_weight, probabilities), probabilities
 
@@ -60,13 +60,14 @@ def softmax_cross_entropy_backward(probabilities, labels, class_weight=None):
     """
     probabilities = checks.floats("probabilities", probabilities, ("N", "K"))
     labels = checks.labels("labels", labels, *probabilities.shape)
-    class_weight = _weights(class_weight, labels, probabilities.shape[1])
+    class_weight = weights_of_classes(class_weight, labels, probabilities.shape[1])
     dlogits = np.empty_like(probabilities)
     kernels.softmax_cross_entropy_backward(probabilities, labels, class_weight, dlogits)
     return dlogits
 
 
-def _pair(prediction, target):
+def pair(prediction, target):
+    """Return prediction and target, checked: of one shape and dtype."""
     prediction = checks.floats("prediction", prediction, None)
     return prediction, checks.floats("target", target, prediction.shape, prediction.dtype, "prediction")
 
@@ -82,13 +83,13 @@ def squared_error_forward(prediction, target):
     ------
     DtypeError, ShapeError
     """
-    prediction, target = _pair(prediction, target)
+    prediction, target = pair(prediction, target)
     return kernels.squared_error_forward(prediction.reshape(-1), target.reshape(-1))
 
 
 def squared_error_backward(prediction, target):
     """Return 2 (prediction - target) / number of entries; arguments as :func:`squared_error_forward`."""
-    prediction, target = _pair(prediction, target)
+    prediction, target = pair(prediction, target)
     out = np.empty_like(prediction)
     kernels.squared_error_backward(prediction.reshape(-1), target.reshape(-1), out.reshape(-1))
     return out

@@ -15,17 +15,19 @@ from minibn.kernels.threads import threads_for
 _FLOAT64 = np.dtype(np.float64)
 
 
-def _scale_and_shift(channels, dtype, gamma, beta):
+def scale_and_shift(channels, dtype, gamma, beta):
+    """Return gamma and beta, checked."""
     gamma = checks.floats("gamma", gamma, (channels,), dtype)
     return gamma, checks.floats("beta", beta, (channels,), dtype)
 
 
-def _statistics(mean, var, channels):
+def statistics_of(mean, var, channels):
+    """Return mean and variance, checked."""
     mean = checks.floats("mean", mean, (channels,), _FLOAT64, "statistics")
     return mean, checks.variance("var", var, channels)
 
 
-def _by_channel(x, channel_axis):
+def by_channel(x, channel_axis):
     """Return x, checked, and the shape (N, C) or (N, C, L) in which a kernel sees it: no axis needs a copy."""
     x = checks.floats("x", x, None if getattr(x, "ndim", 0) >= 2 else ("N", "C"))
     axis = checks.axis("channel_axis", channel_axis, x.ndim)
@@ -34,8 +36,8 @@ def _by_channel(x, channel_axis):
 
 
 def _normalize(relu, x, gamma, beta, eps, channel_axis):
-    x, shape = _by_channel(x, channel_axis)
-    gamma, beta = _scale_and_shift(shape[1], x.dtype, gamma, beta)
+    x, shape = by_channel(x, channel_axis)
+    gamma, beta = scale_and_shift(shape[1], x.dtype, gamma, beta)
     y, mean, var = np.empty_like(x), np.empty(shape[1]), np.empty(shape[1])
     x, target, eps = x.reshape(shape), y.reshape(shape), checks.eps(eps)
     if (n := threads_for(x)) > 1:
@@ -103,9 +105,9 @@ def batch_norm_inference(x, gamma, beta, mean, var, eps=1e-5, channel_axis=1):
     ------
     DtypeError, ShapeError, ArgumentError
     """
-    x, shape = _by_channel(x, channel_axis)
-    gamma, beta = _scale_and_shift(shape[1], x.dtype, gamma, beta)
-    mean, var = _statistics(mean, var, shape[1])
+    x, shape = by_channel(x, channel_axis)
+    gamma, beta = scale_and_shift(shape[1], x.dtype, gamma, beta)
+    mean, var = statistics_of(mean, var, shape[1])
     y = np.empty_like(x)
     batch_norm_affine(x.reshape(shape), gamma, beta, mean, var, checks.eps(eps), False, y.reshape(shape))
     return y
@@ -134,14 +136,14 @@ def batch_norm_backward(dy, x, gamma, mean, var, eps=1e-5, channel_axis=1):
     ------
     DtypeError, ShapeError, ArgumentError
     """
-    x, shape = _by_channel(x, channel_axis)
+    x, shape = by_channel(x, channel_axis)
     gamma = checks.floats("gamma", gamma, (shape[1],), x.dtype)
     return _differentiate(kernels.batch_norm_backward, dy, x, shape, (gamma,), mean, var, eps)
 
 
 def _differentiate(kernel, dy, x, shape, affine, mean, var, eps):
     dy = checks.floats("dy", dy, x.shape, x.dtype)
-    mean, var = _statistics(mean, var, shape[1])
+    mean, var = statistics_of(mean, var, shape[1])
     dx, dgamma, dbeta = np.empty_like(x), np.empty_like(affine[0]), np.empty_like(affine[0])
     dy, source, target = (array.reshape(shape) for array in (dy, x, dx))
     arguments = mean, var, checks.eps(eps), target, dgamma, dbeta
@@ -155,8 +157,8 @@ def _differentiate(kernel, dy, x, shape, affine, mean, var, eps):
 
 def batch_norm_relu_backward(dy, x, gamma, beta, mean, var, eps=1e-5, channel_axis=1):
     """Differentiate :func:`batch_norm_relu_forward`; as :func:`batch_norm_backward`, and beta for the mask."""
-    x, shape = _by_channel(x, channel_axis)
-    affine = _scale_and_shift(shape[1], x.dtype, gamma, beta)
+    x, shape = by_channel(x, channel_axis)
+    affine = scale_and_shift(shape[1], x.dtype, gamma, beta)
     return _differentiate(kernels.batch_norm_relu_backward, dy, x, shape, affine, mean, var, eps)
 
 
@@ -181,7 +183,7 @@ def update_running_stats_inplace(running_mean, running_var, mean, var, n, moment
     running_mean = checks.in_place("running_mean", running_mean, ("C",), _FLOAT64, "statistics")
     columns = running_mean.size
     running_var = checks.in_place("running_var", running_var, (columns,), _FLOAT64, "statistics")
-    mean, var = _statistics(mean, var, columns)
+    mean, var = statistics_of(mean, var, columns)
     n = checks.number("n", n, 0.0) if isinstance(n, float) else checks.whole("n", n, 0)
     if 0 < n < 2:
         raise ArgumentError(

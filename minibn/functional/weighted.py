@@ -5,8 +5,8 @@ import numpy as np
 from minibn import kernels
 from minibn.errors import ArgumentError
 from minibn.functional import checks
-from minibn.functional.losses import _pair, _weights
-from minibn.functional.normalization import _by_channel, _scale_and_shift, _statistics
+from minibn.functional.losses import pair, weights_of_classes
+from minibn.functional.normalization import by_channel, scale_and_shift, statistics_of
 from minibn.kernels.cpu.batch_norm_relu import batch_norm_affine
 from minibn.kernels.cpu.batch_norm_weighted import weighted_statistics
 
@@ -44,9 +44,9 @@ def batch_norm_weighted_forward(x, weight, gamma, beta, eps=1e-5, channel_axis=1
     ------
     DtypeError, ShapeError, ArgumentError
     """
-    x, shape = _by_channel(x, channel_axis)
+    x, shape = by_channel(x, channel_axis)
     weight = _rows_of_weights(weight, x, shape)
-    gamma, beta = _scale_and_shift(shape[1], x.dtype, gamma, beta)
+    gamma, beta = scale_and_shift(shape[1], x.dtype, gamma, beta)
     y, mean, var = np.empty_like(x), np.empty(shape[1]), np.empty(shape[1])
     x, target, eps = x.reshape(shape), y.reshape(shape), checks.eps(eps)
     # In two steps, as the program does: the second is what evaluation runs too, and is compiled once for both.
@@ -80,11 +80,11 @@ def batch_norm_weighted_backward(dy, x, weight, gamma, mean, var, eps=1e-5, chan
     ------
     DtypeError, ShapeError, ArgumentError
     """
-    x, shape = _by_channel(x, channel_axis)
+    x, shape = by_channel(x, channel_axis)
     weight = _rows_of_weights(weight, x, shape)
     gamma = checks.floats("gamma", gamma, (shape[1],), x.dtype)
     dy = checks.floats("dy", dy, x.shape, x.dtype)
-    mean, var = _statistics(mean, var, shape[1])
+    mean, var = statistics_of(mean, var, shape[1])
     dx, dgamma, dbeta = np.empty_like(x), np.empty_like(gamma), np.empty_like(gamma)
     dy, source, target = (array.reshape(shape) for array in (dy, x, dx))
     kernels.batch_norm_weighted_backward(
@@ -119,7 +119,7 @@ def softmax_cross_entropy_weighted_forward(logits, labels, weight, class_weight=
     logits = checks.floats("logits", logits, ("N", "K"))
     labels = checks.labels("labels", labels, *logits.shape)
     weight = checks.weights("weight", weight, len(labels))
-    factors, probabilities = _weights(class_weight, labels, logits.shape[1]), np.empty_like(logits)
+    factors, probabilities = weights_of_classes(class_weight, labels, logits.shape[1]), np.empty_like(logits)
     loss = kernels.softmax_cross_entropy_weighted_forward(logits, labels, weight, factors, probabilities)
     return loss, probabilities
 
@@ -146,7 +146,10 @@ def softmax_cross_entropy_weighted_backward(probabilities, labels, weight, class
     probabilities = checks.floats("probabilities", probabilities, ("N", "K"))
     labels = checks.labels("labels", labels, *probabilities.shape)
     weight = checks.weights("weight", weight, len(labels))
-    factors, dlogits = _weights(class_weight, labels, probabilities.shape[1]), np.empty_like(probabilities)
+    factors, dlogits = (
+        weights_of_classes(class_weight, labels, probabilities.shape[1]),
+        np.empty_like(probabilities),
+    )
     kernels.softmax_cross_entropy_weighted_backward(probabilities, labels, weight, factors, dlogits)
     return dlogits
 
@@ -169,14 +172,14 @@ def squared_error_weighted_forward(prediction, target, weight):
     ------
     DtypeError, ShapeError, ArgumentError
     """
-    prediction, target = _pair(prediction, target)
+    prediction, target = pair(prediction, target)
     weight = checks.weights("weight", weight, len(prediction))
     return kernels.squared_error_weighted_forward(_table(prediction), _table(target), weight)
 
 
 def squared_error_weighted_backward(prediction, target, weight):
     """Return its gradient by the prediction; arguments as :func:`squared_error_weighted_forward`."""
-    prediction, target = _pair(prediction, target)
+    prediction, target = pair(prediction, target)
     weight, out = checks.weights("weight", weight, len(prediction)), np.empty_like(prediction)
     kernels.squared_error_weighted_backward(_table(prediction), _table(target), weight, _table(out))
     return out
