@@ -172,7 +172,7 @@ def row_weights(name, sample_weight, count, least=2):
     """
     if sample_weight is None:
         return None, None
-    weight = np.asarray(sample_weight)
+    weight = np.asarray(foreign.as_array(name, sample_weight))
     weight = checks.weights(name, weight * 1.0 if weight.dtype == bool else weight, count)
     counted = np.flatnonzero(weight)
     if len(counted) < least:
