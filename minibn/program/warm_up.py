@@ -18,11 +18,15 @@ _ALONE = {
     "batch_norm_inference": "Tx T1 T1 f1 f1 r Tx",
     "batch_norm_relu_forward": "Tx T1 T1 r Tx f1 f1",
     "batch_norm_relu_backward": "Tx Tx T1 T1 f1 f1 r Tx T1 T1",
+    "batch_norm_weighted_forward": "Tx f1 T1 T1 r Tx f1 f1",
+    "batch_norm_weighted_backward": "Tx Tx f1 T1 f1 f1 r Tx T1 T1",
     "update_running_stats_inplace": "f1 f1 f1 f1 n r",
     "dense_forward": "T2 T2 - T2",
     "dense_backward": "T2 T2 T2 - T2 -",
     "softmax_cross_entropy_forward": "T2 i1 - T2",
     "softmax_cross_entropy_backward": "T2 i1 - T2",
+    "softmax_cross_entropy_weighted_forward": "T2 i1 f1 - T2",
+    "softmax_cross_entropy_weighted_backward": "T2 i1 f1 - T2",
     "sgd_update_inplace": "T2 T2 - r r b r",
 }
 _ELEMENTWISE = {
@@ -37,7 +41,7 @@ _THREADED = {
     "normalize_threaded": "Tx T1 T1 r Tx f1 f1 {} f3 n",
     "differentiate_threaded": "Tx Tx T1 T1 f1 f1 r Tx T1 T1 {} f3 n",
 }
-_PLAY = "i2 i1 T1 f1 i1 i1 i1 T1 i1 n b i1 T1 f1 f1 f1 f1 n T2"
+_PLAY = "i2 i1 T1 f1 i1 i1 i1 T1 f1 i1 n b i1 T1 f1 f1 f1 f1 n T2"
 
 
 def warm_up(everything=False, tell=None):
