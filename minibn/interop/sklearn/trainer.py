@@ -1,0 +1,104 @@
+"""Plays epochs of an estimator's network: order of rows, batches, and several epochs in one compiled call."""
+
+import numpy as np
+
+MOST_ROWS = 1 << 20  # rows of one compiled call, which bounds the memory of its order and its answer to Ctrl-C
+
+
+class Trainer:
+    """The compiled program of a network, and the order in which it meets its rows.
+
+    Parameters
+    ----------
+    model : minibn.nn.Sequential
+    loss, optimizer : objects of minibn.nn and minibn.train
+    batch_size : int
+        The largest that will be asked for.
+    """
+
+    def __init__(self, model, loss, optimizer, batch_size):
+        from minibn.program import capture
+
+        # One more row than a batch: a last batch of a single row joins the one before it.
+        self.program, self.capacity = capture(model, loss, optimizer, batch_size + 1), batch_size
+
+    def play(self, x, y, order, batch_size, epochs):
+        """Train on some epochs whose orders stand one behind the other.
+
+        Parameters
+        ----------
+        x : ndarray, shape (N, C)
+        y : ndarray, shape (N,) or (N, O)
+        order : ndarray of int64, shape (epochs * N,)
+        batch_size : int
+        epochs : int
+            More than one only where the batches of an epoch are all full.
+
+        Returns
+        -------
+        list of float
+            Mean loss of each epoch; the last one is NaN where training met a loss that was not finite.
+        """
+        result = self.program.run_epoch(x, y, order, batch_size)
+        if result.failed_step is not None:
+            return self._until_failure(result, epochs, len(order) // epochs // batch_size)
+        shares = result.weights.reshape(epochs, -1)
+        return ((result.losses.reshape(epochs, -1) * shares).sum(axis=1) / shares.sum(axis=1)).tolist()
+
+    @staticmethod
+    def _until_failure(result, epochs, steps):
+        whole = result.failed_step // steps if epochs > 1 else 0
+        losses, shares = (part[: whole * steps].reshape(whole, -1) for part in (result.losses, result.weights))
+        return [*((losses * shares).sum(axis=1) / shares.sum(axis=1)).tolist(), float("nan")]
+
+    def evaluate(self, x, y):
+        """Return the mean loss of some rows in evaluation mode."""
+        return self.program.evaluate(x, y).mean_loss
+
+    def logits(self, x):
+        """Return the output of the network in evaluation mode, ndarray, shape (N, O)."""
+        return self.program.logits(x)
+
+
+class Order:
+    """The order of rows, epoch after epoch, as scikit-learn draws it from one ``random_state``.
+
+    Parameters
+    ----------
+    rows : int
+    shuffle : bool
+    rng : numpy.random.RandomState
+    """
+
+    def __init__(self, rows, shuffle, rng):
+        self._rows, self._rng = np.arange(rows), rng if shuffle else None
+
+    def take(self, epochs):
+        """Return the orders of the next epochs, one behind the other: ndarray of int64, shape (epochs * rows,)."""
+        orders = np.empty((epochs, len(self._rows)), np.int64)
+        for order in orders:
+            if self._rng is not None:
+                self._rng.shuffle(self._rows)
+            order[:] = self._rows
+        return orders.reshape(-1)
+
+
+def epochs_at_once(rows, batch_size, surely, left):
+    """Return how many epochs one compiled call may play.
+
+    Parameters
+    ----------
+    rows, batch_size : int
+    surely : float
+        Epochs until training may stop at the earliest.
+    left : int
+        Epochs until it must.
+
+    Returns
+    -------
+    int
+        1 where the last batch of an epoch is not full, since batches are cut from all epochs in one row.
+    """
+    if rows % batch_size:
+        return 1
+    return int(max(1, min(surely, left, MOST_ROWS // rows)))

@@ -1,0 +1,14 @@
+"""scikit-learn's own checks of an estimator, all of them, with no expected failure."""
+
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
+
+from minibn.sklearn import MinibnClassifier, MinibnRegressor  # noqa: E402
+
+
+@parametrize_with_checks([MinibnClassifier(), MinibnRegressor()])
+def test_check(estimator, check):
+    check(estimator)
