@@ -4,8 +4,9 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from minibn.data import class_weights
 from minibn.errors import ArgumentError
 from minibn.interop.sklearn.constraints import CONSTRAINTS, StrOptions
 from minibn.interop.sklearn.estimator import MinibnEstimator
@@ -163,6 +164,7 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
 
     def predict(self, X):
         """Return the most probable label of each row, shape (N,)."""
+        check_is_fitted(self)
         return self.classes_[self._outputs(X).argmax(axis=1)]
 
     def predict_proba(self, X):
@@ -201,8 +203,8 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
             )
         return np.ascontiguousarray(indices, np.int64)
 
-    def _strata(self, y):
-        return y
+    def _strata(self, rows):
+        return rows.y
 
     def _count_outputs(self, rows):
         return len(self.classes_)
@@ -213,10 +215,18 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
     def _loss(self, rows):
         from minibn.nn import SoftmaxCrossEntropy
 
-        if self.class_weight is None:
-            return SoftmaxCrossEntropy()
-        labels = self.classes_[rows.y]
-        return SoftmaxCrossEntropy(compute_class_weight(self.class_weight, classes=self.classes_, y=labels))
+        return SoftmaxCrossEntropy(self._class_weights(rows))
+
+    def _class_weights(self, rows):
+        """Return the weight of each class, ndarray, shape (K,), or None."""
+        if not isinstance(self.class_weight, dict):
+            return class_weights(rows.y, len(self.classes_), self.class_weight, rows.weight)
+        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
+        if not (np.isfinite(weights).all() and (weights > 0).all()):
+            raise ArgumentError(
+                f"class_weight must hold finite numbers above 0, got {self.class_weight}; leave out rows to ignore"
+            )
+        return weights
 
     def _score_of(self, output, rows):
         return np.average(output.argmax(axis=1) == rows.y, weights=rows.weight)

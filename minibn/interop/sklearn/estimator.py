@@ -44,7 +44,9 @@ class MinibnEstimator(BaseEstimator):
             float32 is computed in float32, everything else in float64. A sparse matrix is made dense once.
         y : array-like, shape (N,), or (N, O) for a regression with several outputs
         sample_weight : array-like, shape (N,), optional
-            Weight of each row in the loss and in the batch statistics.
+            How often each row counts, in the loss and in the batch statistics; rows of weight 0 are left out. A
+            weight of 2 equals the row twice where one batch holds all rows, and in expectation with smaller
+            batches. Weighted training plays step by step, slower than the compiled program.
         X_val, y_val : array-like, optional
             A validation set of its own: ``validation_loss_curve_`` and ``validation_scores_`` follow it, and
             ``early_stopping`` uses it instead of a share of the training rows.
@@ -65,12 +67,12 @@ class MinibnEstimator(BaseEstimator):
         X, y = self._checked(X, y, reset=first)
         y = self._encode_all(y, first)
         rng = check_random_state(self.random_state)
-        rows = Rows(X, y, self._checked_weight(sample_weight, X))
+        rows = Rows(X, y, self._checked_weight(sample_weight, X)).counted
         if first:
             self._initialize(rows, rng)
         held = self._validation(X_val, y_val, sample_weight_val)
         if self.early_stopping and held is None:
-            rows, held = divide(rows, self.validation_fraction, self._strata(y), rng)
+            rows, held = divide(rows, self.validation_fraction, self._strata(rows), rng)
         self._optimizer, self._trainer = None, None
         Training(self, rows, held, rng).run(self.max_iter)
         del self._trainer  # it would keep the rows alive
@@ -85,7 +87,7 @@ class MinibnEstimator(BaseEstimator):
             )
         first = not hasattr(self, "model_")
         X, y = self._checked(X, y, reset=first)
-        rows = Rows(X, self._encode(y), self._checked_weight(sample_weight, X))
+        rows = Rows(X, self._encode(y), self._checked_weight(sample_weight, X)).counted
         if first:
             self._rng = check_random_state(self.random_state)
             self._initialize(rows, self._rng)

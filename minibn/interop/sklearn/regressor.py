@@ -91,8 +91,13 @@ class MinibnRegressor(RegressorMixin, MinibnEstimator):
         output = self._outputs(X)
         return output[:, 0] if output.shape[1] == 1 else output
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     def _column(self, y):
-        return np.asarray(y)
+        return y
 
     def _encode_all(self, y, first):
         y = self._encode(y)
@@ -103,9 +108,9 @@ class MinibnRegressor(RegressorMixin, MinibnEstimator):
         return y
 
     def _encode(self, y):
-        return y.reshape(len(y), -1)
+        return np.asarray(y, np.float64).reshape(len(y), -1)
 
-    def _strata(self, y):
+    def _strata(self, rows):
         return None
 
     def _count_outputs(self, rows):

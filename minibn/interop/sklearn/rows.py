@@ -1,6 +1,6 @@
 """The rows that an estimator trains on and is judged by: arrays, weights, and the split between the two."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,14 @@ class Rows:
     def take(self, rows):
         """Return some of the rows."""
         return Rows(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+
+    @property
+    def counted(self):
+        """Those that count: rows of weight 0 are left out, and weights that are all 1 are none."""
+        if self.weight is None:
+            return self
+        rows = self if self.weight.all() else self.take(self.weight > 0)
+        return replace(rows, weight=None) if (rows.weight == 1).all() else rows
 
     @property
     def total(self):

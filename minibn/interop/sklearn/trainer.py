@@ -1,12 +1,14 @@
 """Plays epochs of an estimator's network: order of rows, batches, and several epochs in one compiled call."""
 
+from dataclasses import replace
+
 import numpy as np
 
 MOST_ROWS = 1 << 20  # rows of one compiled call, which bounds the memory of its order and its answer to Ctrl-C
 
 
 class Trainer:
-    """The compiled program of a network, and the order in which it meets its rows.
+    """Plays epochs of one network: its compiled program, or step by step where rows have weights.
 
     Parameters
     ----------
@@ -14,21 +16,27 @@ class Trainer:
     loss, optimizer : objects of minibn.nn and minibn.train
     batch_size : int
         The largest that will be asked for.
+    weighted : bool
+        Whether rows have weights.
     """
 
-    def __init__(self, model, loss, optimizer, batch_size):
-        from minibn.program import capture
+    def __init__(self, model, loss, optimizer, batch_size, weighted):
+        from minibn.train.engines import EagerEngine, ProgramEngine
 
-        # One more row than a batch: a last batch of a single row joins the one before it.
-        self.program, self.capacity = capture(model, loss, optimizer, batch_size + 1), batch_size
+        kind = EagerEngine if weighted else ProgramEngine
+        self.engine = kind(model, loss, optimizer, batch_size)
+        self.capacity, self.weighted = batch_size, weighted
 
-    def play(self, x, y, order, batch_size, epochs):
+    def fits(self, batch_size, weighted):
+        """Return whether it can train on such batches."""
+        return batch_size <= self.capacity and weighted == self.weighted
+
+    def play(self, rows, order, batch_size, epochs):
         """Train on some epochs whose orders stand one behind the other.
 
         Parameters
         ----------
-        x : ndarray, shape (N, C)
-        y : ndarray, shape (N,) or (N, O)
+        rows : Rows
         order : ndarray of int64, shape (epochs * N,)
         batch_size : int
         epochs : int
@@ -39,7 +47,8 @@ class Trainer:
         list of float
             Mean loss of each epoch; the last one is NaN where training met a loss that was not finite.
         """
-        result = self.program.run_epoch(x, y, order, batch_size)
+        self.engine.batch_size = batch_size
+        result = self.engine.run_epoch(_part(rows), order)
         if result.failed_step is not None:
             return self._until_failure(result, epochs, len(order) // epochs // batch_size)
         shares = result.weights.reshape(epochs, -1)
@@ -51,13 +60,15 @@ class Trainer:
         losses, shares = (part[: whole * steps].reshape(whole, -1) for part in (result.losses, result.weights))
         return [*((losses * shares).sum(axis=1) / shares.sum(axis=1)).tolist(), float("nan")]
 
-    def evaluate(self, x, y):
-        """Return the mean loss of some rows in evaluation mode."""
-        return self.program.evaluate(x, y).mean_loss
+    def evaluate(self, rows):
+        """Return the mean loss of some rows, without their weights, in evaluation mode."""
+        return self.engine.evaluate(_part(replace(rows, weight=None))).mean_loss
 
-    def logits(self, x):
-        """Return the output of the network in evaluation mode, ndarray, shape (N, O)."""
-        return self.program.logits(x)
+
+def _part(rows):
+    from minibn.train.part import Part
+
+    return Part(rows.x, rows.y, None, rows.weight)
 
 
 class Order:

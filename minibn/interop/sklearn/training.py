@@ -42,8 +42,9 @@ class Training:
             e._optimizer = rates.optimizer(e, self.scale)
         # scikit-learn divides the penalty by the rows of the batch.
         e._optimizer.weight_decay = e.alpha * self.scale * len(self.rows) / (self.rows.total * self.batch_size)
-        if e._trainer is None or e._trainer.capacity < self.batch_size:
-            e._trainer = Trainer(e.model_, e._loss(self.rows), e._optimizer, self.batch_size)
+        weighted = self.rows.weight is not None
+        if e._trainer is None or not e._trainer.fits(self.batch_size, weighted):
+            e._trainer = Trainer(e.model_, e._loss(self.rows), e._optimizer, self.batch_size, weighted)
         return e._trainer
 
     def run(self, most, partial=False):
@@ -70,7 +71,7 @@ class Training:
         while e.n_iter_ < most:
             epochs = self._at_once(progress, most - e.n_iter_)
             order = self.order.take(epochs)
-            for loss in self.trainer.play(self.rows.x, self.rows.y, order, self.batch_size, epochs):
+            for loss in self.trainer.play(self.rows, order, self.batch_size, epochs):
                 self._record(loss * e._loss_scale)
                 better = self._observe(progress)
             if not math.isfinite(e.loss_):
@@ -114,10 +115,10 @@ class Training:
         e = self.estimator
         if e.validation_scores_ is None:
             e.validation_scores_, e.validation_loss_curve_ = [], []
-        output = self.trainer.logits(self.held.x)
+        output = e.model_.logits(self.held.x)
         finite = np.isfinite(output).all() and math.isfinite(e.loss_)
         e.validation_scores_.append(float(e._score_of(output, self.held)) if finite else math.nan)
-        loss = self.trainer.evaluate(self.held.x, self.held.y) * e._loss_scale
+        loss = self.trainer.evaluate(self.held) * e._loss_scale
         e.validation_loss_curve_.append(loss)
         report(e, f"Validation score: {e.validation_scores_[-1]:f}, loss: {loss:.8f}")
 
