@@ -204,7 +204,7 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
         return np.ascontiguousarray(indices, np.int64)
 
     def _strata(self, rows):
-        return rows.y
+        return self.classes_[rows.y]
 
     def _count_outputs(self, rows):
         return len(self.classes_)

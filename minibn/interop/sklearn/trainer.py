@@ -49,20 +49,21 @@ class Trainer:
         """
         self.engine.batch_size = batch_size
         result = self.engine.run_epoch(_part(rows), order)
-        if result.failed_step is not None:
-            return self._until_failure(result, epochs, len(order) // epochs // batch_size)
-        shares = result.weights.reshape(epochs, -1)
-        return ((result.losses.reshape(epochs, -1) * shares).sum(axis=1) / shares.sum(axis=1)).tolist()
-
-    @staticmethod
-    def _until_failure(result, epochs, steps):
-        whole = result.failed_step // steps if epochs > 1 else 0
-        losses, shares = (part[: whole * steps].reshape(whole, -1) for part in (result.losses, result.weights))
-        return [*((losses * shares).sum(axis=1) / shares.sum(axis=1)).tolist(), float("nan")]
+        if result.failed_step is None:
+            return _mean_losses(result, len(result.losses) // epochs)
+        steps = len(order) // epochs // batch_size if epochs > 1 else len(order)
+        return [*_mean_losses(result, steps), float("nan")]
 
     def evaluate(self, rows):
         """Return the mean loss of some rows, without their weights, in evaluation mode."""
         return self.engine.evaluate(_part(replace(rows, weight=None))).mean_loss
+
+
+def _mean_losses(result, steps):
+    """Return the mean loss of every whole epoch of so many steps."""
+    whole = len(result.losses) // steps
+    losses, shares = (part[: whole * steps].reshape(whole, steps) for part in (result.losses, result.weights))
+    return ((losses * shares).sum(axis=1) / shares.sum(axis=1)).tolist()
 
 
 def _part(rows):
@@ -110,6 +111,6 @@ def epochs_at_once(rows, batch_size, surely, left):
     int
         1 where the last batch of an epoch is not full, since batches are cut from all epochs in one row.
     """
-    if rows % batch_size:
+    if rows % batch_size or batch_size == 1:  # a last single row would join the epoch before
         return 1
     return int(max(1, min(surely, left, MOST_ROWS // rows)))
