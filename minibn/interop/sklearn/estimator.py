@@ -46,12 +46,12 @@ class MinibnEstimator(BaseEstimator):
         sample_weight : array-like, shape (N,), optional
             How often each row counts, in the loss and in the batch statistics; rows of weight 0 are left out. A
             weight of 2 equals the row twice where one batch holds all rows, and in expectation with smaller
-            batches. Weighted training plays step by step, slower than the compiled program.
+            batches.
         X_val, y_val : array-like, optional
             A validation set of its own: ``validation_loss_curve_`` and ``validation_scores_`` follow it, and
             ``early_stopping`` uses it instead of a share of the training rows.
         sample_weight_val : array-like, optional
-            Weights of its rows in ``validation_scores_``.
+            Weights of its rows in both.
 
         Returns
         -------

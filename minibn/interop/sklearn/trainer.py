@@ -1,14 +1,12 @@
 """Plays epochs of an estimator's network: order of rows, batches, and several epochs in one compiled call."""
 
-from dataclasses import replace
-
 import numpy as np
 
 MOST_ROWS = 1 << 20  # rows of one compiled call, which bounds the memory of its order and its answer to Ctrl-C
 
 
 class Trainer:
-    """Plays epochs of one network: its compiled program, or step by step where rows have weights.
+    """The compiled program of one network, which plays its epochs.
 
     Parameters
     ----------
@@ -21,10 +19,9 @@ class Trainer:
     """
 
     def __init__(self, model, loss, optimizer, batch_size, weighted):
-        from minibn.train.engines import EagerEngine, ProgramEngine
+        from minibn.train.engines import ProgramEngine
 
-        kind = EagerEngine if weighted else ProgramEngine
-        self.engine = kind(model, loss, optimizer, batch_size)
+        self.engine = ProgramEngine(model, loss, optimizer, batch_size, weighted)
         self.capacity, self.weighted = batch_size, weighted
 
     def fits(self, batch_size, weighted):
@@ -55,8 +52,8 @@ class Trainer:
         return [*_mean_losses(result, steps), float("nan")]
 
     def evaluate(self, rows):
-        """Return the mean loss of some rows, without their weights, in evaluation mode."""
-        return self.engine.evaluate(_part(replace(rows, weight=None))).mean_loss
+        """Return the mean loss of some rows in evaluation mode."""
+        return self.engine.evaluate(_part(rows)).mean_loss
 
 
 def _mean_losses(result, steps):
