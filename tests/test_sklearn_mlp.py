@@ -31,7 +31,8 @@ OUT_OF_SCOPE = {
     "test_lbfgs_classification_maxfun": LBFGS,
     "test_lbfgs_regression_maxfun": LBFGS,
     "test_multioutput_regression": LBFGS + " (its score is not reached by adam's 200 epochs, there or here)",
-    "test_partial_fit_errors": LBFGS + " (partial_fit is missing with it; the other half is in test_sklearn.py)",
+    "test_partial_fit_errors": LBFGS
+    + " (partial_fit is missing with it; the other half is in test_sklearn.py)",
     "test_mlp_warm_start_no_convergence[lbfgs-MLPEstimator0]": LBFGS,
     "test_mlp_warm_start_no_convergence[lbfgs-MLPEstimator1]": LBFGS,
     "test_multilabel_classification": MULTILABEL,

@@ -110,10 +110,7 @@ class MinibnEstimator(BaseEstimator):
     def _checked_weight(self, weight, X):
         if weight is None:
             return None
-        weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.any():
-            raise ArgumentError("sample_weight must have an entry above 0, got zeros only; leave it out")
-        return weight
+        return _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
 
     def _validation(self, X_val, y_val, weight):
         if (X_val is None) != (y_val is None):
@@ -169,9 +166,7 @@ class MinibnEstimator(BaseEstimator):
     def _outputs(self, X):
         """Return the network's output in evaluation mode, ndarray, shape (N, O)."""
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=self.model_.dtype, order="C", reset=False
-        )
+        X = validate_data(self, X, accept_sparse="csr", dtype=self.model_.dtype, order="C", reset=False)
         if not hasattr(X, "toarray"):
             return self.model_.logits(X)
         starts = range(0, X.shape[0], _BLOCK)

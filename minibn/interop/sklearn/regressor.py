@@ -117,7 +117,7 @@ class MinibnRegressor(RegressorMixin, MinibnEstimator):
         return rows.y.shape[1]
 
     def _gradient_scale_of(self, rows):
-        """minibn's loss is the mean of squares over all entries, scikit-learn's gradient that of half their sum."""
+        """Return 2 over outputs: the loss here is the mean of squares over all entries, there half their sum."""
         return 2.0 / rows.y.shape[1]
 
     def _loss(self, rows):

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-MOST_ROWS = 1 << 20  # rows of one compiled call, which bounds the memory of its order and its answer to Ctrl-C
+MOST_ROWS = (
+    1 << 20
+)  # rows of one compiled call, which bounds the memory of its order and its answer to Ctrl-C
 
 
 class Trainer:

@@ -41,7 +41,9 @@ class Training:
         if e._optimizer is None:
             e._optimizer = rates.optimizer(e, self.scale)
         # scikit-learn divides the penalty by the rows of the batch.
-        e._optimizer.weight_decay = e.alpha * self.scale * len(self.rows) / (self.rows.total * self.batch_size)
+        e._optimizer.weight_decay = (
+            e.alpha * self.scale * len(self.rows) / (self.rows.total * self.batch_size)
+        )
         weighted = any(part is not None and part.weight is not None for part in (self.rows, self.held))
         if e._trainer is None or not e._trainer.fits(self.batch_size, weighted):
             e._trainer = Trainer(e.model_, e._loss(self.rows), e._optimizer, self.batch_size, weighted)
