@@ -135,6 +135,15 @@ def test_a_weight_of_two_is_the_row_twice_in_one_batch():
         np.testing.assert_allclose(weighted.predict_proba(x), repeated.predict_proba(x), atol=1e-9)
 
 
+def test_weights_reach_precise_stats():
+    weight = np.arange(150) % 3
+    weighted = fitted(weight=weight, precise_stats=True)
+    repeated = fitted(np.repeat(IRIS, weight, axis=0), np.repeat(NAMES, weight), precise_stats=True)
+    ours, theirs = (m.model_.layers[1] for m in (weighted, repeated))
+    np.testing.assert_allclose(ours.running_mean, theirs.running_mean, rtol=1e-9)
+    np.testing.assert_allclose(ours.running_var, theirs.running_var, rtol=1e-9)
+
+
 def test_class_weight_by_label_moves_the_boundary():
     x, y = make_classification(300, weights=[0.9], flip_y=0.2, random_state=0)
     y = np.array(["no", "yes"])[y]
@@ -241,6 +250,16 @@ def test_partial_fit_needs_all_classes_first():
         MinibnClassifier().partial_fit(IRIS, NAMES, classes=["setosa", "versicolor"])
     with pytest.raises(ValueError, match="needs all rows at once"):
         MinibnClassifier(class_weight="balanced").partial_fit(IRIS, NAMES, classes=np.unique(NAMES))
+
+
+@pytest.mark.parametrize("sizes", [(5, 0), (5, 2.5), -1])
+def test_units_are_whole_and_positive(sizes):
+    with pytest.raises(ValueError, match="hidden_layer_sizes"):
+        fitted(hidden_layer_sizes=sizes)
+
+
+def test_without_hidden_layers_it_is_logistic_regression():
+    assert fitted(hidden_layer_sizes=(), max_iter=300).score(IRIS, NAMES) > 0.9
 
 
 def test_a_diverged_network_is_an_error():

@@ -55,7 +55,7 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
     class_weight : None, dict or "balanced"
         New: weight of each class in the loss, by label.
     precise_stats : bool
-        New: after training, replace the running statistics by the exact ones of the training rows.
+        New: after training, replace the running statistics by the exact ones of the rows of that call.
 
     Attributes
     ----------
@@ -164,7 +164,7 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
 
     def predict(self, X):
         """Return the most probable label of each row, shape (N,)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         return self.classes_[self._outputs(X).argmax(axis=1)]
 
     def predict_proba(self, X):

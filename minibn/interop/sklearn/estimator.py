@@ -74,8 +74,10 @@ class MinibnEstimator(BaseEstimator):
         if self.early_stopping and held is None:
             rows, held = divide(rows, self.validation_fraction, self._strata(rows), rng)
         self._optimizer, self._trainer = None, None
-        Training(self, rows, held, rng).run(self.max_iter)
-        del self._trainer  # it would keep the rows alive
+        try:
+            Training(self, rows, held, rng).run(self.max_iter)
+        finally:
+            self._trainer = None  # it would keep the rows alive
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -123,10 +125,12 @@ class MinibnEstimator(BaseEstimator):
 
     def _initialize(self, rows, rng):
         """Build a new network and forget what an earlier one learned."""
-        hidden = [int(units) for units in np.atleast_1d(self.hidden_layer_sizes)]
-        if any(units < 1 for units in hidden):
-            raise ArgumentError(f"hidden_layer_sizes must be > 0, got {hidden}; give units of each layer")
-        sizes = [rows.x.shape[1], *hidden, self._count_outputs(rows)]
+        hidden = np.atleast_1d(self.hidden_layer_sizes).tolist()
+        if any(units < 1 or units != int(units) for units in hidden):
+            raise ArgumentError(
+                f"hidden_layer_sizes must be > 0 and whole, got {hidden}; give the units of each layer"
+            )
+        sizes = [rows.x.shape[1], *map(int, hidden), self._count_outputs(rows)]
         self.model_ = network.build(
             sizes, self.activation, self.batch_norm, self.bn_momentum, rng, rows.x.dtype
         )
@@ -165,7 +169,7 @@ class MinibnEstimator(BaseEstimator):
 
     def _outputs(self, X):
         """Return the network's output in evaluation mode, ndarray, shape (N, O)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         X = validate_data(self, X, accept_sparse="csr", dtype=self.model_.dtype, order="C", reset=False)
         if not hasattr(X, "toarray"):
             return self.model_.logits(X)

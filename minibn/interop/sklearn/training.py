@@ -153,5 +153,5 @@ class Training:
         if self.best_state is not None:
             e.model_.load_state_dict(self.best_state)
         if e.precise_stats and e.batch_norm:
-            recalibrate(e.model_, self.rows.x)
+            recalibrate(e.model_, self.rows.x, self.rows.weight)
         e.model_.eval()
