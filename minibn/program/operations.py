@@ -1,6 +1,7 @@
 """What each line of a program does: which kernel it calls, and with which operands."""
 
 import re
+from functools import cache
 
 import numpy as np
 
@@ -203,9 +204,15 @@ def table_of_kernels(codes, dtype):
     if not _BLAS.keys().isdisjoint(codes):
         load_blas()
     for code in sorted(codes):
-        function, examples = kernel_and_examples(code, dtype)
-        found[code] = address(function, *examples)
+        found[code] = _address(code, np.dtype(dtype))
     return found
+
+
+@cache
+def _address(code, dtype):
+    """Return the address of one kernel; kept, since asking the compiler takes longer than a small epoch."""
+    function, examples = kernel_and_examples(code, dtype)
+    return address(function, *examples)
 
 
 def kernel_and_examples(code, dtype):
@@ -217,8 +224,13 @@ def kernel_and_examples(code, dtype):
 
 def set_gather(found, x, dtype):
     """Enter the address of the gather that reads data like x into a table of addresses."""
-    like = np.empty((1, 1), x.dtype) if x.flags.c_contiguous else np.empty((2, 4), x.dtype)[:, ::2]
-    found[Code.GATHER] = address(gather, like, np.empty(1, np.int64), 0, 0, np.empty(1, dtype))
+    found[Code.GATHER] = _gather_address(x.dtype, x.flags.c_contiguous, np.dtype(dtype))
+
+
+@cache
+def _gather_address(source, contiguous, dtype):
+    like = np.empty((1, 1), source) if contiguous else np.empty((2, 4), source)[:, ::2]
+    return address(gather, like, np.empty(1, np.int64), 0, 0, np.empty(1, dtype))
 
 
 def _memories(dtype):

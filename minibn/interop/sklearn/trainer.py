@@ -1,0 +1,115 @@
+"""Plays epochs of an estimator's network: order of rows, batches, and several epochs in one compiled call."""
+
+import numpy as np
+
+MOST_ROWS = (
+    1 << 20
+)  # rows of one compiled call, which bounds the memory of its order and its answer to Ctrl-C
+
+
+class Trainer:
+    """The compiled program of one network, which plays its epochs.
+
+    Parameters
+    ----------
+    model : minibn.nn.Sequential
+    loss, optimizer : objects of minibn.nn and minibn.train
+    batch_size : int
+        The largest that will be asked for.
+    weighted : bool
+        Whether rows have weights.
+    """
+
+    def __init__(self, model, loss, optimizer, batch_size, weighted):
+        from minibn.train.engines import ProgramEngine
+
+        self.engine = ProgramEngine(model, loss, optimizer, batch_size, weighted)
+        self.capacity, self.weighted = batch_size, weighted
+
+    def fits(self, batch_size, weighted):
+        """Return whether it can train on such batches."""
+        return batch_size <= self.capacity and weighted == self.weighted
+
+    def play(self, rows, order, batch_size, epochs):
+        """Train on some epochs whose orders stand one behind the other.
+
+        Parameters
+        ----------
+        rows : Rows
+        order : ndarray of int64, shape (epochs * N,)
+        batch_size : int
+        epochs : int
+            More than one only where the batches of an epoch are all full.
+
+        Returns
+        -------
+        list of float
+            Mean loss of each epoch; the last one is NaN where training met a loss that was not finite.
+        """
+        self.engine.batch_size = batch_size
+        result = self.engine.run_epoch(_part(rows), order)
+        if result.failed_step is None:
+            return _mean_losses(result, len(result.losses) // epochs)
+        steps = len(order) // epochs // batch_size if epochs > 1 else len(order)
+        return [*_mean_losses(result, steps), float("nan")]
+
+    def evaluate(self, rows):
+        """Return the mean loss of some rows in evaluation mode."""
+        return self.engine.evaluate(_part(rows)).mean_loss
+
+
+def _mean_losses(result, steps):
+    """Return the mean loss of every whole epoch of so many steps."""
+    whole = len(result.losses) // steps
+    losses, shares = (part[: whole * steps].reshape(whole, steps) for part in (result.losses, result.weights))
+    return ((losses * shares).sum(axis=1) / shares.sum(axis=1)).tolist()
+
+
+def _part(rows):
+    from minibn.train.part import Part
+
+    return Part(rows.x, rows.y, None, rows.weight)
+
+
+class Order:
+    """The order of rows, epoch after epoch, as scikit-learn draws it from one ``random_state``.
+
+    Parameters
+    ----------
+    rows : int
+    shuffle : bool
+    rng : numpy.random.RandomState
+    """
+
+    def __init__(self, rows, shuffle, rng):
+        self._rows, self._rng = np.arange(rows), rng if shuffle else None
+
+    def take(self, epochs):
+        """Return the orders of the next epochs, one behind the other: ndarray of int64, shape (epochs * rows,)."""
+        orders = np.empty((epochs, len(self._rows)), np.int64)
+        for order in orders:
+            if self._rng is not None:
+                self._rng.shuffle(self._rows)
+            order[:] = self._rows
+        return orders.reshape(-1)
+
+
+def epochs_at_once(rows, batch_size, surely, left):
+    """Return how many epochs one compiled call may play.
+
+    Parameters
+    ----------
+    rows, batch_size : int
+    surely : float
+        Epochs until training may stop at the earliest.
+    left : int
+        Epochs until it must.
+
+    Returns
+    -------
+    int
+        1 where the last batch of an epoch is not full, since batches are cut from all epochs in one row.
+    """
+    if rows % batch_size or batch_size == 1:  # a last single row would join the epoch before
+        return 1
+    return int(max(1, min(surely, left, MOST_ROWS // rows)))
