@@ -27,7 +27,7 @@ _ANSWERS = {HURTS: "yes", NO_DIFFERENCE: "no", HELPS: "no"}
     "batch-size",
     question="Does batch norm fail with small batches, and is it the training or the running statistics that fails?",
     source=SOURCE,
-    statement="very small batches make the statistics noisy and hurt (S0, S1)",
+    statement="very small batches make the statistics noisy and hurt",
     seconds=50,
 )  # fmt: skip
 def batch_size(setup):

@@ -68,7 +68,7 @@ class Depths:
     "depth",
     question=QUESTION,
     source=SOURCE,
-    statement="deeper networks become trainable (S2 S4)",
+    statement="deeper networks become trainable",
     seconds=80,
 )
 def depth(setup):

@@ -37,7 +37,7 @@ _ANSWERS = {HURTS: "yes", NO_DIFFERENCE: "no"}
     "eval-mode",
     question="Does a network in training mode predict wrongly, and do statistics of the test rows flatter it?",
     source=SOURCE,
-    statement="forgetting eval mode gives wrong results; statistics taken from test data flatter the metrics (S0, S1, S4)",
+    statement="forgetting eval mode gives wrong results; statistics taken from test data flatter the metrics",
     seconds=7,
 )  # fmt: skip
 def eval_mode(setup):

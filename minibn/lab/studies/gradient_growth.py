@@ -101,7 +101,7 @@ def growth(norms, edge=EDGE):
     "gradient-growth",
     question="Do gradients explode through deep networks with batch norm at initialization, at the rate that theory gives?",
     source=SOURCE,
-    statement="vanishing and exploding gradients are relieved (S2); deeper networks become trainable (S2, S4)",
+    statement="vanishing and exploding gradients are relieved; deeper networks become trainable",
     seconds=15,
     needs_data=False,
 )  # fmt: skip

@@ -67,7 +67,7 @@ class Curve:
     "init",
     question=QUESTION,
     source=SOURCE,
-    statement="less dependence on initialization; more consistent across seeds (S2 S4)",
+    statement="less dependence on initialization; more consistent across seeds",
     seconds=65,
 )
 def init(setup):

@@ -104,7 +104,7 @@ class Setting:
     "ioffe-szegedy",
     question=QUESTION,
     source=SOURCE,
-    statement="loss falls faster, accuracy rises faster with BN (S0 S1 S3 S4)",
+    statement="loss falls faster, accuracy rises faster with BN",
     seconds=35,
 )
 def ioffe_szegedy(setup):

@@ -34,7 +34,7 @@ SOURCE = "Santurkar et al. 2018, How does batch normalization help optimization?
     "landscape",
     question="Does batch norm smooth the loss, does it reduce internal covariate shift, and does it need a stable distribution?",
     source=SOURCE,
-    statement="loss falls faster, smoothly and quickly with batch norm (S0, S1, S3, S4)",
+    statement="loss falls faster, smoothly and quickly with batch norm",
     seconds=60,
 )  # fmt: skip
 def landscape(setup):

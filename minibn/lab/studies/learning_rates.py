@@ -69,7 +69,7 @@ class Depth:
     "learning-rates",
     question="Does batch norm allow a larger learning rate?",
     source=SOURCE,
-    statement="higher learning rates without divergence (S4)",
+    statement="higher learning rates without divergence",
     seconds=30,
 )
 def learning_rates(setup):

@@ -23,7 +23,7 @@ _ANSWERS = {HELPS: "yes", NO_DIFFERENCE: "no"}
     "precise-stats",
     question="Do running statistics lie early in training, and do exact statistics of the training rows put it right?",
     source=SOURCE,
-    statement="inference uses the running statistics (S1, S4)",
+    statement="inference uses the running statistics",
     seconds=5,
 )  # fmt: skip
 def precise_stats(setup):

@@ -61,7 +61,7 @@ class Batch:
     "regularization",
     question=QUESTION,
     source=SOURCE,
-    statement="regularizes through noise in the statistics (S2 S4)",
+    statement="regularizes through noise in the statistics",
     seconds=70,
 )
 def regularization(setup):

@@ -68,7 +68,7 @@ class Course:
     "saturation",
     question=QUESTION,
     source=SOURCE,
-    statement="vanishing and exploding gradients, saturated sigmoid and tanh are relieved (S2)",
+    statement="vanishing and exploding gradients, saturated sigmoid and tanh are relieved",
     seconds=30,
 )
 def saturation(setup):

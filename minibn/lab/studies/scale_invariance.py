@@ -150,7 +150,7 @@ def identities(x, y, seed, eps):
     "scale-invariance",
     question="Does batch norm make the loss blind to the scale of the weights, so that their norm only sets the learning rate?",
     source=SOURCE,
-    statement="less dependence on initialization; higher learning rates without divergence (S2, S4)",
+    statement="less dependence on initialization; higher learning rates without divergence",
     seconds=4,
 )  # fmt: skip
 def scale_invariance(setup):

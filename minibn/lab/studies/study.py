@@ -55,7 +55,7 @@ class Study:
     source : str
         Paper and section.
     statement : str
-        What the source documents say about it.
+        What teaching texts say about it.
     seconds : float
         Cost on digits, on one core of a usual machine.
     needs_data : bool
