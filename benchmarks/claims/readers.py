@@ -118,7 +118,7 @@ def error_saved(report):
     sizes = {name: found for name, found in report["numbers"].items() if name != "answers"}
     texts = [f"batch {name}: {_points(found['reduction'])}" for name, found in sizes.items()]
     ghosts = [
-        f"{name}: {_points(f['ghost_reduction'])}" for name, f in sizes.items() if "ghost_reduction" in f
+        f"{name}: {_points(f['ghost_reduction'])}" for name, f in sizes.items() if f.get("ghost_reduction")
     ]
     return report[
         "verdict"

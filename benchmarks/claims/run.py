@@ -1,5 +1,6 @@
 """Run the commands of all claims and write the table."""
 
+import hashlib
 import json
 import os
 import shlex
@@ -38,13 +39,26 @@ def ask(command, folder):
     return json.loads(process.stdout)
 
 
-def answers(files=None):
+def _kept(command, folder, keep):
+    """Ask, or take the answer of an earlier run from a folder."""
+    if keep is None:
+        return ask(command, folder)
+    path = keep / f"{hashlib.sha256(command.encode()).hexdigest()[:16]}.json"
+    if not path.exists():
+        keep.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(ask(command, folder)))
+    return json.loads(path.read_text())
+
+
+def answers(files=None, keep=None):
     """Yield each claim with its verdict and sentences; a command that several claims share runs once.
 
     Parameters
     ----------
     files : Path, optional
         Folder of the data files that some claims need; those without theirs are not run.
+    keep : Path, optional
+        Folder for what the commands print; what is there already is not asked again.
     """
     found = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -56,14 +70,14 @@ def answers(files=None):
                 continue
             if claim.command not in found:
                 say(claim.command)
-                found[claim.command] = ask(claim.command, folder)
+                found[claim.command] = _kept(claim.command, folder, keep)
             yield claim, *claim.answer(found[claim.command])
 
 
-def table(files=None):
+def table(files=None, keep=None):
     """Ask every claim and return the table in Markdown."""
     rows = [HEAD, ["---"] * len(HEAD)]
-    for claim, verdict, answer in answers(files):
+    for claim, verdict, answer in answers(files, keep):
         rows.append((claim.text, f"`{claim.command}`", answer, f"**{verdict}**", claim.literature))
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
 
