@@ -110,13 +110,23 @@ def table(folder, into):
     metavar="DIR",
     help="Folder that holds mammography.csv; claims about rare classes are left out without it.",
 )
-@click.option("--into", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="PAGE",
-              help="Write the table between the marks of this page.")  # fmt: skip
-def claims_table(files, into):
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep what the commands print, and do not ask again what is there.",
+)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="PAGE",
+    help="Write the table between the marks of this page.",
+)
+def claims_table(files, keep, into):
     """Ask the software what teaching texts claim of batch norm: one real run per claim."""
     from benchmarks.claims import run
 
-    text = run.table(files)
+    text = run.table(files, keep)
     click.echo(text) if into is None else run.write(into, text)
 
 

@@ -42,7 +42,7 @@ def site(tmp_path_factory):
     """A folder with the example installed; only copied where there is no setuptools to build it."""
     source, target = (tmp_path_factory.mktemp(name) for name in ("source", "site"))
     shutil.copytree(EXAMPLES, source, ignore=LEFT_OUT, dirs_exist_ok=True)
-    if isolation():
+    if not isolation():
         shutil.copytree(source / "minibn_groups", target / "minibn_groups")
     else:
         options = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]

@@ -250,6 +250,11 @@ def test_the_executor_is_compiled_once_for_every_architecture_and_dtype_of_data(
             for data in (X.astype(dtype), np.asfortranarray(X.astype(dtype))):
                 program = capture(mlp(sizes, rng=0), SoftmaxCrossEntropy(), SGD(0.1), 33)
                 program.run_epoch(data, Y, np.arange(97), 32)
+    locked = Y.copy()
+    locked.setflags(write=False)
+    order = np.arange(97)
+    order.setflags(write=False)
+    program.run_epoch(X, locked, order, 32)
     assert len([s for s in play.signatures if s[2].dtype == numba.float32]) == 1
 
 

@@ -1,5 +1,7 @@
 """The program: arenas, tables, and the calls that play them."""
 
+import ctypes
+
 import numpy as np
 
 from minibn.errors import DtypeError, ProgramError, ShapeError
@@ -191,7 +193,7 @@ class Program:
         updates = int(self.counts[0])
         entries = self._kernels(x)
         failed = self._execute(lines, entries, self.arena, self.stats, self.counts, self._described(x), *targets,
-                               order, batch_size, joins, *self._room, rates, losses, weights, correct, output.offset, out)  # fmt: skip
+                               _unlocked(order), batch_size, joins, *self._room, _unlocked(rates), losses, weights, correct, output.offset, out)  # fmt: skip
         if failed < -1:
             self._explain(x, targets[0], order)
         if lines is self._training:
@@ -229,6 +231,11 @@ class Program:
         return np.empty(0)
 
     def _targets(self, y, rows, sample_weight=None):
+        """Return labels, targets and weights as the executor takes them, alive for as long as it plays."""
+        self._lent = self._checked_targets(y, rows, sample_weight)
+        return tuple(map(_unlocked, self._lent))
+
+    def _checked_targets(self, y, rows, sample_weight):
         weights = self._weights(sample_weight, rows)
         if self._classifies:
             y = np.asarray(y)
@@ -286,6 +293,14 @@ class Program:
 
     def __str__(self):
         return describe(self)
+
+
+def _unlocked(array):
+    """Return a read-only array as one that is not, without a copy: else all would be compiled anew. None is written."""
+    if array.flags.writeable or not array.size:
+        return array
+    memory = (ctypes.c_byte * array.nbytes).from_address(array.ctypes.data)
+    return np.frombuffer(memory, array.dtype)
 
 
 def _steps(rows, batch_size):
