@@ -85,6 +85,18 @@ def scatter(report):
     )
 
 
+def relieved(report):
+    """Read what batch norm spares of saturated units, early and late, and how much more even it makes gradients."""
+    texts = []
+    for name, found in report["numbers"]["courses"].items():
+        even = found["log_evened_early"]
+        texts.append(
+            f"{name}: early {_points(found['spared_early'])}, late {_points(found['spared_late'])} fewer; gradients early "
+            f"{math.exp(even['mean']):.3g} times as even ({math.exp(even['low']):.3g} to {math.exp(even['high']):.3g})"
+        )
+    return report["verdict"], f"Saturated units spared. {'; '.join(texts)}."
+
+
 def growth(report):
     """Read whether gradients stay as they are: every layer's factor on the squared gradient."""
     rows = [row for row in report["numbers"]["growth"] if row["activation"] == "relu"]
@@ -115,14 +127,18 @@ def _ratio(found):
 
 def error_saved(report):
     """Read how many points of error batch norm saves at each batch size."""
-    sizes = {name: found for name, found in report["numbers"].items() if name != "answers"}
-    texts = [f"batch {name}: {_points(found['reduction'])}" for name, found in sizes.items()]
+    sizes = {
+        name if name.startswith("full") else f"batch {name}": found
+        for name, found in report["numbers"].items()
+        if name != "answers"
+    }
+    texts = [f"{name}: {_points(found['reduction'])}" for name, found in sizes.items()]
     ghosts = [
         f"{name}: {_points(f['ghost_reduction'])}" for name, f in sizes.items() if f.get("ghost_reduction")
     ]
     return report[
         "verdict"
-    ], f"Error saved. {'; '.join(texts)}. Ghost batches save more: batch {'; '.join(ghosts)}."
+    ], f"Error saved. {'; '.join(texts)}. By ghost batches on top. {'; '.join(ghosts)}."
 
 
 def rare(report):

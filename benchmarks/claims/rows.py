@@ -51,7 +51,7 @@ CLAIMS = (
     Claim("Deeper networks become trainable", "minibn study depth",
           "Supported (Ioffe and Szegedy 2015; Bjorck et al. 2018)", readers.said("the deepest network that trains")),
     Claim("Saturated sigmoid and tanh units, and vanishing gradients, are relieved", "minibn study saturation",
-          "Early in training yes; later it depends: gamma grows, and saturation may return", readers.opening(1)),
+          "Early in training yes; later it depends: gamma grows, and saturation may return", readers.relieved),
     Claim("Exploding gradients are relieved", "minibn study gradient-growth",
           "False at initialization: pi/(pi-1) per layer for large batches (Yang et al. 2019)", readers.growth),
     Claim("It reduces internal covariate shift", "minibn study landscape",
