@@ -1,12 +1,10 @@
 """The program: arenas, tables, and the calls that play them."""
 
-import ctypes
-
 import numpy as np
 
 from minibn.errors import DtypeError, ProgramError, ShapeError
 from minibn.functional import checks
-from minibn.kernels.cpu.views import describe_array
+from minibn.kernels.cpu.views import describe_array, unlocked
 from minibn.nn.losses import SoftmaxCrossEntropy
 from minibn.nn.sequential import EVALUATION_BLOCK
 from minibn.program.describe import describe
@@ -193,7 +191,7 @@ class Program:
         updates = int(self.counts[0])
         entries = self._kernels(x)
         failed = self._execute(lines, entries, self.arena, self.stats, self.counts, self._described(x), *targets,
-                               _unlocked(order), batch_size, joins, *self._room, _unlocked(rates), losses, weights, correct, output.offset, out)  # fmt: skip
+                               unlocked(order), batch_size, joins, *self._room, unlocked(rates), losses, weights, correct, output.offset, out)  # fmt: skip
         if failed < -1:
             self._explain(x, targets[0], order)
         if lines is self._training:
@@ -233,7 +231,7 @@ class Program:
     def _targets(self, y, rows, sample_weight=None):
         """Return labels, targets and weights as the executor takes them, alive for as long as it plays."""
         self._lent = self._checked_targets(y, rows, sample_weight)
-        return tuple(map(_unlocked, self._lent))
+        return tuple(map(unlocked, self._lent))
 
     def _checked_targets(self, y, rows, sample_weight):
         weights = self._weights(sample_weight, rows)
@@ -293,14 +291,6 @@ class Program:
 
     def __str__(self):
         return describe(self)
-
-
-def _unlocked(array):
-    """Return a read-only array as one that is not, without a copy: else all would be compiled anew. None is written."""
-    if array.flags.writeable or not array.size:
-        return array
-    memory = (ctypes.c_byte * array.nbytes).from_address(array.ctypes.data)
-    return np.frombuffer(memory, array.dtype)
 
 
 def _steps(rows, batch_size):

@@ -4,6 +4,8 @@ What a kernel is given outlives the call, so a view needs no share in its memory
 ``reshape`` costs as much as a small product.
 """
 
+import ctypes
+
 import numpy as np
 from numba import config, types
 from numba.extending import intrinsic
@@ -100,3 +102,11 @@ vector = _plain_vector if _PLAIN else _vector
 flat = _plain_flat if _PLAIN else _flat
 optional = _plain_optional if _PLAIN else _optional
 foreign = _plain_foreign if _PLAIN else _foreign
+
+
+def unlocked(array):
+    """Return a read-only array as one that is not, without a copy: else all would be compiled anew. None is written."""
+    if array.flags.writeable or not array.size:
+        return array
+    memory = (ctypes.c_byte * array.nbytes).from_address(array.ctypes.data)
+    return np.frombuffer(memory, array.dtype)
