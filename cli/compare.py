@@ -53,16 +53,11 @@ def compare(out, overwrite, as_json, threads, seeds, tune_lr, with_page, **optio
     tuned, tuning = _tuned(settings, chosen) if tune_lr else (None, None)
     result = comparison_report(comparison, settings, tuned, tuning)
     result = replace(result, title=f"{name}, {result.title}", conditions=_conditions(experiment, chosen))
-    from .charts import draw
-
-    plots = draw(result.charts, folder, "compare", result.title)
+    files = {"folder": folder, "manifest": manifest, "metrics": folder / METRICS} | _pictures(
+        result, folder, with_page
+    )
     report = _report(experiment, comparison, result, folder, threads)
-    report["files"] = {"folder": str(folder), "manifest": str(manifest), "metrics": str(folder / METRICS)}
-    report["files"] |= {role: str(path) for role, path in plots.items()}
-    if with_page:
-        from .page import write_page
-
-        report["files"]["page"] = str(write_page(result, folder))
+    report["files"] = {role: str(path) for role, path in files.items()}
     write_json(folder / METRICS, report)
     if as_json:
         from .report import print_json
@@ -74,6 +69,18 @@ def compare(out, overwrite, as_json, threads, seeds, tune_lr, with_page, **optio
 
         print_comparison(experiment, comparison, result)
         print_files(report["files"])
+
+
+def _pictures(result, folder, with_page):
+    """Draw the charts, write the page where it is asked for, and return the files by role."""
+    from .charts import draw
+
+    files = draw(result.charts, folder, "compare", result.title)
+    if with_page:
+        from .page import write_page
+
+        files["page"] = write_page(result, folder)
+    return files
 
 
 def _conditions(experiment, seeds):

@@ -24,10 +24,8 @@ class _Compiler(CompilerBase):
         """Return the passes; what they need is imported only where something is compiled, which is rare."""
         try:
             from minibn.kernels.inlining import kernel_passes
-        except (
-            ImportError,
-            AttributeError,
-        ):  # another version of Numba: its own passes give the same code, later
+        except (ImportError, AttributeError):
+            # Another version of Numba: its own passes give the same code, later.
             return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
         return [kernel_passes(self.state)]
 

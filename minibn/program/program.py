@@ -190,7 +190,7 @@ class Program:
         out = np.empty((0, self.model.out_features), self.arena.dtype) if out is None else out
         updates = int(self.counts[0])
         entries = self._kernels(x)
-        failed = self._execute(lines, entries, self.arena, self.stats, self.counts, self._described(x), *targets,
+        failed = self._execute(lines, entries, self.arena, self.stats, self.counts, self._described(x), *map(unlocked, targets),
                                unlocked(order), batch_size, joins, *self._room, unlocked(rates), losses, weights, correct, output.offset, out)  # fmt: skip
         if failed < -1:
             self._explain(x, targets[0], order)
@@ -229,11 +229,7 @@ class Program:
         return np.empty(0)
 
     def _targets(self, y, rows, sample_weight=None):
-        """Return labels, targets and weights as the executor takes them, alive for as long as it plays."""
-        self._lent = self._checked_targets(y, rows, sample_weight)
-        return tuple(map(unlocked, self._lent))
-
-    def _checked_targets(self, y, rows, sample_weight):
+        """Return checked labels, targets and weights."""
         weights = self._weights(sample_weight, rows)
         if self._classifies:
             y = np.asarray(y)
