@@ -1,11 +1,17 @@
 """Fixtures that several files share."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and every process that they start inherits
+# that; the tests of interrupts need what a user at a terminal has.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
