@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from minibn.lab.comparison.pairs import ARMS, WITH, WITHOUT
-from minibn.lab.statistics import mean_interval, paired_difference, spread_ratio, verdict
+from minibn.lab.statistics import CANNOT_TELL, mean_interval, paired_difference, spread_ratio, verdict
 
 POINTS = 100.0  # percentage points of a share
 
@@ -62,10 +62,15 @@ class Comparison:
         """How many times as much the accuracy scatters over seeds with batch norm: ratio, low, high; or None."""
         return spread_ratio(self.metric(WITH, "accuracy"), self.metric(WITHOUT, "accuracy"))
 
+    @property
+    def trained(self):
+        """Whether a run of either arm trained; where all diverged, two baselines are compared."""
+        return any(self.diverged(arm) < len(self.pairs) for arm in ARMS)
+
     @cached_property
     def verdict(self):
-        """What the interval of :attr:`difference` allows to say."""
-        return verdict(self.difference)
+        """What the interval of :attr:`difference` allows to say; nothing where no run trained."""
+        return verdict(self.difference) if self.trained else CANNOT_TELL
 
     @property
     def epochs(self):

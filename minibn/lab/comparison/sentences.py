@@ -38,6 +38,8 @@ def statement(comparison, where):
     d = comparison.difference
     if d.low is None:
         return f"One pair {where}: {d.mean:+.2f} points with batch norm. One seed says nothing about the next; use --seeds."
+    if not comparison.trained:
+        return f"{where[0].upper()}{where[1:]}, every run of both arms diverged: {comparison.verdict}. Lower the learning rate."
     return (
         f"{where[0].upper()}{where[1:]}, batch norm changes the validation accuracy by {d.mean:+.2f} points "
         f"(95 % interval {d.low:+.2f} to {d.high:+.2f}, {d.n} seeds, better in {d.wins}): {comparison.verdict}, "
@@ -69,9 +71,6 @@ def _divergence(comparison):
 
 def _reservations(comparison):
     """Yield what the verdict on accuracy leaves out."""
-    runs = len(comparison.pairs)
-    if all(comparison.diverged(arm) == runs for arm in ARMS):
-        yield "No run of either arm trained: all diverged, so the verdict compares two baselines. Lower the learning rate."
     if comparison.baseline >= RARE:
         yield (
             f"Always naming the largest class gets {100 * comparison.baseline:.1f} %: accuracy can hardly show a difference here. "
