@@ -27,3 +27,23 @@ def python(tmp_path):
         return (done.stdout, done.stderr) if stderr else done.stdout
 
     return run
+
+
+@pytest.fixture
+def conformance(record_property):
+    """Return a function that takes a line on how many cases of another project's suite were met."""
+    return lambda line: record_property("conformance", line)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Show the counts of the conformance suites, in runs that had some."""
+    lines = [
+        value
+        for report in terminalreporter.stats.get("passed", [])
+        for name, value in report.user_properties
+        if name == "conformance"
+    ]
+    if lines:
+        terminalreporter.section("conformance with other projects' suites")
+        for line in lines:
+            terminalreporter.write_line(line)
