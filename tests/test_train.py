@@ -1,7 +1,5 @@
 """Training: one step, the loop, its history, early stopping, failures, and what it refuses."""
 
-from pathlib import Path
-
 import numpy as np
 import oracles
 import pytest
@@ -36,8 +34,6 @@ from minibn.train import (
 from minibn.train.batches import batch_bounds, epoch_order
 from minibn.train.memory import LAYER_BYTES, machine_bytes, training_bytes
 
-FIXTURE = Path(__file__).parent / "fixtures" / "parity.npz"
-
 
 def blobs(rows=90, columns=4, classes=3, seed=0, dtype=np.float32):
     """Classes that a small network separates."""
@@ -53,21 +49,6 @@ def network(**options):
 
 def states(model):
     return {name: value.tobytes() for name, value in model.state_dict().items()}
-
-
-# against other engines
-
-
-def test_parity_with_nine_other_engines():
-    data = np.load(FIXTURE)
-    model, loss, optimizer = nn.mlp([20, 10, 3], dtype=np.float64), nn.SoftmaxCrossEntropy(), SGD(0.5)
-    model.layers[0].weight.data[:], model.layers[-1].weight.data[:] = data["weight1"], data["weight2"]
-    trace = [
-        np.mean([step(model, loss, optimizer, data["x"][rows], data["y"][rows]).loss for rows in epoch])
-        for epoch in data["batches"]
-    ]
-    np.testing.assert_allclose(trace, data["trace"], rtol=0, atol=1e-10)
-    np.testing.assert_allclose(trace, [0.9041, 0.5098, 0.3613, 0.3325, 0.3171], atol=5e-5)
 
 
 def test_the_example_follows_the_documents():
