@@ -1,4 +1,4 @@
-"""Models from Keras, judged by Keras itself."""
+"""Models from Keras and back, judged by Keras itself."""
 
 import inspect
 import os
@@ -8,7 +8,7 @@ import pytest
 
 from minibn import nn
 from minibn.errors import ConversionError, DtypeError
-from minibn.interop import from_keras
+from minibn.interop import from_keras, to_keras
 from minibn.train import SGD
 from minibn.train.step import step
 
@@ -167,3 +167,97 @@ def test_what_has_no_counterpart_is_named(model, message):
 def test_something_else():
     with pytest.raises(DtypeError, match="keras.Model, got Sequential"):
         from_keras(nn.mlp([2, 2]))
+
+
+# the way back
+
+
+def mixed(dtype, **options):
+    """Return every kind of layer, batch norms with statistics of their own."""
+    model = nn.Sequential(
+        nn.BatchNorm(6, 0.3, 0.01, dtype=dtype), nn.Dense(6, 5, rng=3, dtype=dtype), nn.Sigmoid(),
+        nn.BatchNorm(5, affine=False, dtype=dtype, **options), nn.Tanh(), nn.Dense(5, 4, bias=False, rng=4, dtype=dtype),
+        nn.BatchNorm(4, dtype=dtype, **options), nn.ReLU(), nn.Dense(4, 3, rng=5, dtype=dtype),
+    )  # fmt: skip
+    for parameter in model.parameters().values():
+        parameter.data += np.linspace(-0.1, 0.1, parameter.data.size).reshape(parameter.shape)
+    for seed in range(4):
+        model(rows(seed=seed))
+    return model.eval()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_went_out_computes_the_same_there_and_after_its_return(dtype, tmp_path):
+    model, x = mixed(dtype), rows(seed=9)
+    peer = to_keras(model, report=None)
+    assert apart(outputs(peer, x, dtype), model.logits(x)) < TOLERANCE[dtype]
+    assert {weight.dtype for weight in peer.weights} == {dtype}
+    peer.save(tmp_path / "m.keras")
+    read = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(outputs(read, x, dtype), outputs(peer, x, dtype))
+    again = from_keras(read, report=None)
+    assert again.dtype == dtype
+    assert [type(a) for a in again.layers] == [type(b) for b in model.layers]
+    assert [(n.momentum, n.eps) for n in norms(again)] == [(n.momentum, n.eps) for n in norms(model)]
+    assert apart(again.logits(x), model.logits(x)) < 1e-6
+
+
+def norms(model):
+    return [layer for layer in model.layers if isinstance(layer, nn.BatchNorm)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_both_train_on_alike(dtype):
+    """Biased variance on both sides: fifty batches there and here leave the same statistics."""
+    model = nn.Sequential(
+        nn.Dense(6, 5, rng=1, dtype=dtype), nn.BatchNorm(5, 0.3, running_var="biased", dtype=dtype), nn.ReLU(),
+        nn.Dense(5, 3, rng=2, dtype=dtype),
+    )  # fmt: skip
+    peer, optimizer, loss = to_keras(model, report=None), SGD(0.01), nn.SoftmaxCrossEntropy()
+    peer.compile(keras.optimizers.SGD(0.01), CLASSES)
+    for seed in range(50):
+        x, y = rows(16, seed=100 + seed), np.arange(16) % 3
+        step(model, loss, optimizer, x, y)
+        peer.train_on_batch(x.astype(dtype), y)
+    ours, theirs = model.layers[1], peer.layers[1]
+    assert apart(ours.running_mean, keras.ops.convert_to_numpy(theirs.moving_mean)) < 1e-6
+    assert apart(ours.running_var, keras.ops.convert_to_numpy(theirs.moving_variance)) < 1e-6
+
+
+def test_a_frozen_batch_norm_stays_as_it_is_there():
+    model = mixed("float32")
+    model.layers[6].freeze()
+    peer = to_keras(model, report=None)
+    before = [keras.ops.convert_to_numpy(weight).copy() for weight in peer.layers[6].weights]
+    peer.compile(keras.optimizers.SGD(0.1), CLASSES)
+    peer.train_on_batch(rows().astype("float32"), np.arange(40) % 3)
+    for weight, value in zip(peer.layers[6].weights, before, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), value)
+    assert from_keras(peer, report=None).layers[6].frozen
+
+
+def test_memory_is_its_own():
+    model = mixed("float32")
+    peer, x = to_keras(model, report=None), rows(seed=2)
+    before = model.logits(x).copy()
+    for layer in peer.layers:
+        layer.set_weights([0 * weight for weight in layer.get_weights()])
+    np.testing.assert_array_equal(model.logits(x), before)
+
+
+def test_what_keras_treats_otherwise_is_said(capsys):
+    frozen = nn.BatchNorm(5, None, running_var="biased").freeze()
+    to_keras(nn.Sequential(nn.Dense(6, 5), nn.BatchNorm(5), frozen))
+    assert capsys.readouterr().out.splitlines() == [
+        "1 (BatchNorm): momentum 0.1 of the new value is 0.9 of the old; "
+        "further training in Keras enters the biased variance, not the unbiased",
+        "2 (BatchNorm): momentum None averages over all batches here; 0.9 of the old value there; "
+        "frozen, so not trainable",
+    ]
+
+
+def test_what_cannot_go_out():
+    with pytest.raises(DtypeError, match="minibn.nn.Sequential, got Dense"):
+        to_keras(nn.Dense(2, 2))
+    with pytest.raises(ConversionError, match="no number of columns"):
+        to_keras(nn.Sequential(nn.ReLU()))

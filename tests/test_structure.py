@@ -183,7 +183,7 @@ def test_only_importers_and_exporters_report_by_print_unless_told_otherwise():
         for default in [*node.defaults, *filter(None, node.kw_defaults)]
         if ast.unparse(default) == "print"
     }
-    names = "keras_models", "onnx_reading", "torch_reading", "torch_writing"
+    names = "keras_models", "keras_writing", "onnx_reading", "torch_reading", "torch_writing"
     assert found == {f"interop/{name}.py" for name in names}
 
 

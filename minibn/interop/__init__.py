@@ -7,6 +7,7 @@ _HOMES = {
     "from_keras": "keras_models",
     "from_onnx": "onnx_reading",
     "from_torch": "torch_reading",
+    "to_keras": "keras_writing",
     "to_onnx": "onnx_writing",
     "to_torch": "torch_writing",
 }
