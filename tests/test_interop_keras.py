@@ -8,7 +8,7 @@ import pytest
 
 from minibn import nn
 from minibn.errors import ConversionError, DtypeError
-from minibn.interop import from_keras, to_keras
+from minibn.interop import from_keras, from_onnx, to_keras
 from minibn.train import SGD
 from minibn.train.step import step
 
@@ -96,6 +96,19 @@ def test_running_statistics_agree_after_fifty_more_batches_of_training(dtype, mo
     peer = model.layers[1]
     assert apart(ours.layers[1].running_mean, keras.ops.convert_to_numpy(peer.moving_mean)) < 1e-6
     assert apart(ours.layers[1].running_var, keras.ops.convert_to_numpy(peer.moving_variance)) < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_keras_exports_to_onnx(tmp_path):
+    """Its batch norms are arithmetic there, which the dense layers before them take in."""
+    pytest.importorskip("onnx", reason="the package onnx is not installed")
+    if keras.backend.backend() != "torch" or tuple(map(int, keras.__version__.split(".")[:2])) < (3, 8):
+        pytest.skip("this Keras, or its backend, exports no ONNX files by itself")
+    model, x = moved(network("float32"), "float32"), rows(seed=9).astype(np.float32)
+    model.export(tmp_path / "m.onnx", format="onnx", verbose=False)
+    ours = from_onnx(tmp_path / "m.onnx", report=None)
+    assert [type(layer) for layer in ours.layers] == [nn.Dense, nn.ReLU, nn.Dense]
+    assert apart(ours.logits(x), outputs(model, x, "float32")) < 1e-5
 
 
 def test_notes_and_a_frozen_layer(capsys):

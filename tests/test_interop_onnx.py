@@ -122,8 +122,11 @@ def test_running_statistics_agree_after_fifty_more_batches(dtype, tmp_path):
         assert np.abs(found - wanted).max() < 1e-6 * np.abs(wanted).max()
 
 
-def test_what_pytorch_wrote(tmp_path):
+@pytest.mark.parametrize("dynamo", [False, True], ids=["traced", "dynamo"])
+def test_what_pytorch_wrote(dynamo, tmp_path):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    if dynamo:
+        pytest.importorskip("onnxscript", reason="onnxscript, which this exporter needs, is not installed")
     torch.manual_seed(0)
     layers = torch.nn
     peer = layers.Sequential(
@@ -133,8 +136,9 @@ def test_what_pytorch_wrote(tmp_path):
     peer(torch.tensor(rows(), dtype=torch.float32))
     x, path = torch.tensor(rows(seed=2), dtype=torch.float32), tmp_path / "m.onnx"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(peer.eval(), (x,), str(path), dynamo=False, opset_version=17)
+        warnings.simplefilter("ignore")
+        options = {"dynamo": True, "verbose": False} if dynamo else {"dynamo": False, "opset_version": 17}
+        torch.onnx.export(peer.eval(), (x,), str(path), **options)
     ours = from_onnx(path, report=None)
     assert np.abs(ours.predict_proba(x.numpy()) - peer(x).detach().numpy()).max() < 1e-6
 
@@ -194,6 +198,19 @@ KNOWN = {
     "scaled and transposed": graph(
         ("Gemm", "x V C", "y", {"alpha": 0.5, "beta": 2.0, "transB": 1}), V=2 * W.T, C=B[None] / 2
     ),
+    "a batch norm written out": graph(
+        ("MatMul", "x V", "h"),
+        ("Cast", "h", "c", {"to": 1}),
+        ("Sub", "c M", "s"),
+        ("Mul", "F s", "m"),
+        ("Add", "m T", "a"),
+        ("Div", "a D", "y"),
+        V=W / 3,
+        M=B[None],
+        F=np.array([[6.0]]),
+        T=6 * B + 2 * B,
+        D=np.array(2.0),
+    ),
     "nothing between": graph(("Identity", "x", "h"), ("Gemm", "h W B", "g"), ("Dropout", "g", "y"), W=W, B=B),
 }
 
@@ -210,7 +227,10 @@ BAD = [
     (graph(("Gemm", "x W", "h"), ("LeakyRelu", "h", "y"), W=W), r"the_LeakyRelu \(LeakyRelu\)"),
     (graph(("Conv", "x K", "y"), K=np.ones((1, 1, 2))), r"the_Conv \(Conv\)"),
     (graph(("Gemm", "x W", "y", {"transA": 1}), W=W), "transA"),
-    (graph(("Gemm", "x W", "h"), ("Relu", "h", "r"), ("Add", "r B", "y"), W=W, B=B), "bias behind a MatMul"),
+    (graph(("Gemm", "x W", "h"), ("Relu", "h", "r"), ("Add", "r B", "y"), W=W, B=B), "only behind a dense layer"),
+    (graph(("Mul", "x B", "h"), ("Gemm", "h W", "y"), W=W, B=B[:2]), r"the_Mul \(Mul\): arithmetic is known only"),
+    (graph(("Gemm", "x W", "h"), ("Mul", "h C", "y"), W=W, C=np.ones((4, 3))), "one number to each column"),
+    (graph(("Gemm", "x W", "h"), ("Cast", "h", "y", {"to": 6}), W=W), "a cast to anything but"),
     (graph(("Gemm", "x W", "h"), ("Relu", "h", "a"), ("Tanh", "h", "y"), W=W), "not a chain: the_Tanh"),
     (graph(("MatMul", "x W", "h"), ("Add", "h h", "y"), W=W), "must be a constant"),
     (graph(("Gemm", "x W", "y"), ("Relu", "y", "z"), outputs=("y", "z"), W=W), "one input and one output"),

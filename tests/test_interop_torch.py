@@ -1,5 +1,7 @@
 """Models from PyTorch and back, judged by PyTorch itself."""
 
+import inspect
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -64,7 +66,7 @@ MODELS = {
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", MODELS)
 def test_outputs_agree_both_ways(name, dtype):
-    if name == "gamma alone" and torch.__version__ < "2.13":
+    if name == "gamma alone" and "bias" not in inspect.signature(torch.nn.BatchNorm1d).parameters:
         pytest.skip("BatchNorm1d has no argument bias before PyTorch 2.13")
     peer, x = moved(MODELS[name]().to(dtype)), rows(seed=9)
     ours = from_torch(peer, report=None)

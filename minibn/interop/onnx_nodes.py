@@ -140,6 +140,17 @@ def _constant(call):
     return (np.asarray(value, kinds[name]),)
 
 
+# By the number that ONNX has for it.
+_KINDS = {1: np.float32, 11: np.float64, 6: np.int32, 7: np.int64}
+
+
+def _cast(call):
+    x, kind = call.inputs[0], _KINDS.get(call.options["to"])
+    if kind is None or x.dtype not in (*_KINDS.values(), np.float16):
+        raise call.refuse("a cast is known between float32, float64, int32 and int64, and from float16")
+    return (x.astype(kind),)
+
+
 def _shape(call):
     shape = call.inputs[0].shape[call.options.get("start", 0) : call.options.get("end")]
     return (np.asarray(shape, np.int64),)
@@ -177,6 +188,7 @@ NODES = {
     "Neg": _arithmetic(lambda a: -a),
     "Exp": _arithmetic(lambda a: a.exp()),
     "Log": _arithmetic(lambda a: a.log()),
+    "Cast": _cast,
     "Constant": _constant,
     "Dropout": _dropout,
     "Flatten": _flatten,

@@ -7,6 +7,7 @@ import numpy as np
 from minibn.errors import CheckpointError, ConversionError, require_extra
 from minibn.interop import parts
 
+_FLOATS = (1, 11)  # onnx.TensorProto.FLOAT and DOUBLE
 OLDEST_OPSET = 9  # before it, BatchNormalization and Gemm had other attributes
 
 
@@ -16,8 +17,9 @@ def from_onnx(path, *, report=print):
     Parameters
     ----------
     path : path
-        A file whose graph is a chain of Gemm, MatMul and Add, BatchNormalization, Relu, Sigmoid, Tanh, Identity,
-        Dropout, and a final Softmax.
+        A file whose graph is a chain of Gemm, MatMul and Add, BatchNormalization, Relu, Sigmoid, Tanh, Identity, Cast,
+        Dropout, and a final Softmax. Arithmetic with constants behind a dense layer, as which Keras writes a batch
+        norm, is taken into that layer.
     report : callable or None
         Called with one line about each node: what it became, and what was converted. None for silence.
 
@@ -98,7 +100,7 @@ class _Reading:
         if reader is None:
             raise parts.unknown(place)
         operands = list(node.input)
-        if node.op_type == "Add" and operands[1] == current:
+        if node.op_type in ("Add", "Mul") and operands[1] == current:
             operands.reverse()
         if operands[0] != current:
             raise ConversionError(f"the graph is not a chain: {place} does not follow on the node before it")
@@ -143,13 +145,27 @@ def _matmul(found, place, values, options):
     found.append(parts.dense(place, values[0], None, f"Dense; weight {values[0].shape} as it is"))
 
 
-def _add(found, place, values, options):
-    weight = found[-1].arrays.get("weight") if found else None
-    if weight is None or "bias" in found[-1].arrays:
-        raise parts.unknown(place, "an Add is known only as the bias behind a MatMul")
-    product = found.pop()
-    bias = _bias(place, values[0], weight.shape[1])
-    found.append(parts.dense(f"{product.place} + {place}", weight, bias, product.note))
+def _behind_dense(compute):
+    """Return the reader of arithmetic with one number for each column: taken into the dense layer before it."""
+
+    def read(found, place, values, options):
+        last = next((n for n in reversed(range(len(found))) if found[n].make or found[n].only_last), None)
+        if last is None or "weight" not in found[last].arrays:
+            why = "arithmetic is known only behind a dense layer, with a number for each column"
+            raise parts.unknown(place, why)
+        before = found[last]
+        weight = before.arrays["weight"]
+        bias = before.arrays.get("bias", np.zeros(weight.shape[1], weight.dtype))
+        arrays = compute(weight, bias, _bias(place, values[0], weight.shape[1]).astype(weight.dtype))
+        found[last] = parts.dense(f"{before.place} + {place}", *arrays, before.note)
+
+    return read
+
+
+def _cast(found, place, values, options):
+    if options["to"] not in _FLOATS:
+        raise parts.unknown(place, "a cast to anything but float32 or float64 changes values")
+    found.append(parts.nothing(place, "left out: a network here has one dtype"))
 
 
 def _batch_norm(found, place, values, options):
@@ -192,7 +208,12 @@ def _activation(name):
 _READERS = {
     "Gemm": _gemm,
     "MatMul": _matmul,
-    "Add": _add,
+    # A bias behind a product; batch norms that were exported as arithmetic.
+    "Add": _behind_dense(lambda weight, bias, value: (weight, bias + value)),
+    "Sub": _behind_dense(lambda weight, bias, value: (weight, bias - value)),
+    "Mul": _behind_dense(lambda weight, bias, value: (weight * value, bias * value)),
+    "Div": _behind_dense(lambda weight, bias, value: (weight / value, bias / value)),
+    "Cast": _cast,
     "BatchNormalization": _batch_norm,
     "Relu": _activation("relu"),
     "Sigmoid": _activation("sigmoid"),
