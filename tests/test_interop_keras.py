@@ -63,6 +63,7 @@ MODELS = {
     "functional": lambda d: functional(d),
     "gamma alone": lambda d: functional(d, center=False),
     "beta alone": lambda d: functional(d, scale=False, epsilon=0.1),
+    "flatten": lambda d: keras.Sequential([LAYERS.Flatten(dtype=d), network(d)]),
     "nested": lambda d: keras.Sequential([network(d), LAYERS.Activation("tanh", dtype=d)]),
 }
 

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 
 from minibn import nn
 from minibn.errors import ArgumentError, ConversionError, DtypeError
-from minibn.interop import from_torch, to_torch
+from minibn.interop import from_onnx, from_torch, to_torch
 from minibn.train import SGD, save_model
 from minibn.train.step import step
 
@@ -59,6 +59,7 @@ MODELS = {
     "batch norm first": lambda: torch.nn.Sequential(
         torch.nn.BatchNorm1d(6), torch.nn.Linear(6, 3), torch.nn.Sigmoid(), torch.nn.Identity()
     ),
+    "flatten": lambda: torch.nn.Sequential(torch.nn.Flatten(), network(), torch.nn.Flatten(1)),
     "dropout": lambda: torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Dropout(0.5), torch.nn.Linear(4, 2)),
 }  # fmt: skip
 
@@ -130,6 +131,20 @@ def test_our_own_file_is_a_state(tmp_path):
     save_model(tmp_path / "m.safetensors", model.eval())
     again = from_torch(load_file(tmp_path / "m.safetensors"), report=None)
     np.testing.assert_array_equal(again.logits(rows()), model.logits(rows()))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dynamo", [False, True], ids=["traced", "dynamo"])
+def test_what_pytorch_exports_to_onnx(dynamo, tmp_path):
+    pytest.importorskip("onnx", reason="the package onnx is not installed")
+    if dynamo:
+        pytest.importorskip("onnxscript", reason="onnxscript, which this exporter needs, is not installed")
+    peer = moved(torch.nn.Sequential(*network(torch.float32), torch.nn.Dropout(0.5), torch.nn.Softmax(dim=1)))
+    x, path = torch.tensor(rows(seed=2), dtype=torch.float32), tmp_path / "m.onnx"
+    options = {"dynamo": True, "verbose": False} if dynamo else {"dynamo": False, "opset_version": 17}
+    torch.onnx.export(peer, (x,), str(path), **options)
+    ours = from_onnx(path, report=None)
+    assert np.abs(ours.predict_proba(x.numpy()) - peer(x).detach().numpy()).max() < 1e-6
 
 
 def test_notes(capsys):
@@ -212,6 +227,8 @@ BAD = [
     (lambda: layers.Sequential(layers.BatchNorm1d(4, track_running_stats=False)), "track_running_stats"),
     (lambda: layers.Sequential(layers.Linear(4, 4), layers.Linear(5, 2)), "takes 5 columns"),
     (lambda: layers.Sequential(layers.Linear(4, 2, device="meta")), "plain tensor"),
+    (lambda: layers.Sequential(layers.Flatten(0), layers.Linear(4, 2)), r"0 \(Flatten\): start_dim=0, end_dim=-1"),
+    (lambda: layers.Sequential(layers.BatchNorm1d(4, momentum=1.5)), r"0 \(BatchNorm1d\): momentum must be in \[0, 1\]"),
     (hooked, "forward hooks"), (lambda: layers.Sequential(), "no layer with weights"),
     (lambda: {}, "names of the state"), (lambda: {"fc.weight": torch.ones(2, 2)}, "'fc.weight'"),
     (lambda: {"0.weight": torch.ones(2, 2, 3)}, r"0 \(weight \(2, 2, 3\)\)"),

@@ -13,7 +13,7 @@ def from_keras(model, *, report=print):
     ----------
     model : keras.Model
         Built; a Sequential, nested or not, or a functional chain of Dense, BatchNormalization, Activation, ReLU,
-        Dropout and a final Softmax. A layer's own ``activation`` becomes a layer here.
+        Flatten, Dropout and a final Softmax. A layer's own ``activation`` becomes a layer here.
     report : callable or None
         Called with one line about each layer: what it became, and what was converted. None for silence.
 
@@ -70,6 +70,7 @@ def _parts(keras, layer, place):
         keras.layers.BatchNormalization: _batch_norm,
         keras.layers.Activation: lambda place, layer: _activation(place, layer.get_config()["activation"]),
         keras.layers.ReLU: _relu,
+        keras.layers.Flatten: lambda place, layer: [parts.flatten(place)],
         keras.layers.Dropout: lambda place, layer: [parts.dropout(place)],
         keras.layers.Softmax: _softmax,
     }.get(type(layer))

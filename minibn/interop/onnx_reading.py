@@ -16,10 +16,10 @@ def from_onnx(path, *, report=print):
 
     Parameters
     ----------
-    path : path
-        A file whose graph is a chain of Gemm, MatMul and Add, BatchNormalization, Relu, Sigmoid, Tanh, Identity, Cast,
-        Dropout, and a final Softmax. Arithmetic with constants behind a dense layer, as which Keras writes a batch
-        norm, is taken into that layer.
+    path : path or onnx.ModelProto
+        A file, or the model read from one, whose graph is a chain of Gemm, MatMul and Add, BatchNormalization, Relu,
+        Sigmoid, Tanh, Identity, Cast, Flatten, Dropout, and a final Softmax. Arithmetic with constants behind a dense
+        layer, as which Keras writes a batch norm, is taken into that layer.
     report : callable or None
         Called with one line about each node: what it became, and what was converted. None for silence.
 
@@ -38,24 +38,29 @@ def from_onnx(path, *, report=print):
         Without the onnx package.
     """
     onnx = require_extra("onnx", "onnx")
-    model = _load(onnx, Path(path))
+    model = (
+        _checked(onnx, path, "the model") if isinstance(path, onnx.ModelProto) else _load(onnx, Path(path))
+    )
     version = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
     if version < OLDEST_OPSET:
-        raise ConversionError(
-            f"{path}: opset {version} is too old; export with opset 17, at least {OLDEST_OPSET}"
-        )
+        raise ConversionError(f"opset {version} is too old; export with opset 17, at least {OLDEST_OPSET}")
     return parts.assemble(_Reading(onnx, model.graph).parts(), report)
 
 
 def _load(onnx, path):
     if not path.is_file():
         raise CheckpointError(f"no ONNX file at {path}; pass the path of one")
+    return _checked(onnx, path, path)
+
+
+def _checked(onnx, source, name):
+    """Return a valid model, read from its file where it is in one."""
     try:
-        model = onnx.load(path)
+        model = source if isinstance(source, onnx.ModelProto) else onnx.load(source)
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf, checker and numpy each have their own for a damaged file
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f"{path} is damaged or no ONNX file ({first}); use an intact one") from error
+        raise CheckpointError(f"{name} is damaged or no ONNX file ({first}); use an intact one") from error
     return model
 
 
@@ -189,6 +194,12 @@ def _decimal(value):
     return float(str(np.float32(value)))
 
 
+def _flatten(found, place, values, options):
+    if options.get("axis", 1) != 1:
+        raise parts.unknown(place, f"axis={options['axis']} does not give flat rows")
+    found.append(parts.flatten(place))
+
+
 def _dropout(found, place, values, options):
     if len(values) > 1 and values[1] is not None and values[1].any():
         raise parts.unknown(place, "it was exported in training mode; export the model in evaluation mode")
@@ -219,6 +230,7 @@ _READERS = {
     "Sigmoid": _activation("sigmoid"),
     "Tanh": _activation("tanh"),
     "Identity": lambda found, place, values, options: found.append(parts.nothing(place)),
+    "Flatten": _flatten,
     "Dropout": _dropout,
     "Softmax": _softmax,
     "LogSoftmax": _softmax,

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minibn.errors import ConversionError
+from minibn.errors import ArgumentError, ConversionError
 from minibn.nn import BatchNorm, Dense, ReLU, Sequential, Sigmoid, Tanh
 
-KNOWN = "Dense/Linear, BatchNorm, ReLU, Sigmoid, Tanh, Dropout and a final Softmax"
+KNOWN = "Dense/Linear, BatchNorm, ReLU, Sigmoid, Tanh, Flatten, Dropout and a final Softmax"
 
 ACTIVATIONS = {"relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh}
 
@@ -74,6 +74,11 @@ def activation(place, name):
 def nothing(place, note="left out: it changes nothing"):
     """Return a part that does nothing in the source either."""
     return Part(place, None, note=note)
+
+
+def flatten(place):
+    """Return a flatten part: rows of numbers are flat already."""
+    return nothing(place, "left out: rows are flat here; give images as x.reshape(len(x), -1)")
 
 
 def dropout(place):
@@ -154,7 +159,10 @@ _TRAINED = ("weight", "bias", "gamma", "beta")
 
 
 def _layer(part, dtype):
-    layer = part.make(dtype).train(part.training)
+    try:
+        layer = part.make(dtype).train(part.training)
+    except ArgumentError as error:  # a setting that the peer allows and minibn does not
+        raise ConversionError(f"{part.place}: {error}") from error
     for name, array in part.arrays.items():
         own = getattr(layer, name)
         own = own if isinstance(own, np.ndarray) else own.data

@@ -14,8 +14,8 @@ def from_torch(source, *, activation="relu", momentum=0.1, eps=1e-5, report=prin
     Parameters
     ----------
     source : torch.nn.Module or dict of str to torch.Tensor or ndarray
-        A Sequential of Linear, BatchNorm1d, ReLU, Sigmoid, Tanh, Identity, Dropout and a final Softmax, nested or
-        not; or the state of one, whose names are ``"0.weight"`` and so on, perhaps behind a common prefix.
+        A Sequential of Linear, BatchNorm1d, ReLU, Sigmoid, Tanh, Identity, Flatten, Dropout and a final Softmax,
+        nested or not; or the state of one, whose names are ``"0.weight"`` and so on, perhaps behind a common prefix.
     activation : str or None
         For a state only, which does not name its activations: ``"relu"``, ``"sigmoid"`` or ``"tanh"`` at each
         position without values between two layers that have some; None for nothing there.
@@ -85,6 +85,7 @@ def _readers(torch):
         torch.nn.Sigmoid: lambda place, module: parts.activation(place, "sigmoid"),
         torch.nn.Tanh: lambda place, module: parts.activation(place, "tanh"),
         torch.nn.Identity: lambda place, module: parts.nothing(place),
+        torch.nn.Flatten: _flatten,
         torch.nn.Dropout: lambda place, module: parts.dropout(place),
         torch.nn.Softmax: _softmax,
         torch.nn.LogSoftmax: _softmax,
@@ -99,6 +100,14 @@ def _linear(place, module):
 
 def _transposed(weight):
     return f"Dense; weight {weight.shape} transposed to {weight.T.shape}"
+
+
+def _flatten(place, module):
+    if (module.start_dim, module.end_dim) != (1, -1):
+        raise parts.unknown(
+            place, f"start_dim={module.start_dim}, end_dim={module.end_dim} does not give flat rows"
+        )
+    return parts.flatten(place)
 
 
 def _softmax(place, module):
