@@ -79,5 +79,8 @@ def read(path):
             f"{path} is damaged or not a checkpoint of minibn ({error}); use an intact copy"
         ) from error
     if not isinstance(metadata, dict) or metadata.get("format") != "minibn":
-        raise CheckpointError(f"{path} is not a checkpoint of minibn; pass a file written by minibn train")
+        raise CheckpointError(
+            f"{path} is not a checkpoint of minibn; pass a file written by minibn train, or weights of PyTorch to "
+            "minibn.interop.from_torch"
+        )
     return arrays, metadata
