@@ -1,10 +1,20 @@
 """minibn as a backend for ONNX models, beyond the standard's node tests: settings that those leave out, and errors."""
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 
 from minibn import nn
-from minibn.errors import ArgumentError, ConversionError, DtypeError, MinibnError, ShapeError
+from minibn.errors import (
+    ArgumentError,
+    ConversionError,
+    DtypeError,
+    MinibnError,
+    MissingExtraError,
+    ShapeError,
+)
 from minibn.interop import to_onnx
 
 onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
@@ -173,3 +183,10 @@ def test_what_is_no_valid_model():
     broken.graph.node[0].input.append("nowhere")
     with pytest.raises(onnx.checker.ValidationError):
         backend.prepare(broken)
+
+
+def test_without_the_package_the_error_names_the_pip_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.delitem(sys.modules, "minibn.interop.onnx_backend")
+    with pytest.raises(MissingExtraError, match=r"pip install 'minibn\[onnx\]'"):
+        importlib.import_module("minibn.interop.onnx_backend")

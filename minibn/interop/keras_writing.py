@@ -38,9 +38,15 @@ def to_keras(model, *, report=print):
     peer = keras.Sequential([keras.Input((_columns(model),), dtype=dtype), *peers])
     for own, layer in zip(model.layers, peers, strict=True):
         layer.set_weights(_weights(own))
-    for line in _notes(model) if report else ():
+    for line in [*_rounded(keras, peer, dtype), *_notes(model)] if report else ():
         report(line)
     return peer
+
+
+def _rounded(keras, peer, dtype):
+    found = {keras.ops.convert_to_numpy(weight).dtype.name for weight in peer.weights} - {dtype}
+    if found:
+        yield f"values of {dtype} are {', '.join(found)} there; JAX keeps float64 with JAX_ENABLE_X64=1"
 
 
 def _columns(model):
@@ -71,9 +77,11 @@ def _old(norm):
 
 
 def _weights(layer):
-    """Return the values of a layer in the order in which Keras keeps them."""
+    """Return copies of the values of a layer in the order in which Keras keeps them."""
     weights = [tensor.data for tensor in layer.parameters().values()]
-    return [*weights, layer.running_mean, layer.running_var] if isinstance(layer, BatchNorm) else weights
+    weights += [layer.running_mean, layer.running_var] if isinstance(layer, BatchNorm) else []
+    # JAX takes an array as it lies in memory, and Keras hands that memory on to be written into.
+    return [weight.copy() for weight in weights]
 
 
 def _notes(model):
