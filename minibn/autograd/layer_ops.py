@@ -145,6 +145,16 @@ def batch_norm(x, gamma, beta, eps=1e-5):
     y : Tensor of the shape of x: (N, C) or (N, C, ...)
     mean, var : ndarray of float64, shape (C,)
         Batch mean and biased batch variance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.autograd import Tensor, batch_norm
+    >>> x = Tensor(np.array([[1.0], [2.0], [6.0]]), requires_grad=True)
+    >>> y, mean, var = batch_norm(x, Tensor(np.ones(1)), Tensor(np.zeros(1)))
+    >>> (y * y * y).sum().backward()
+    >>> mean, x.grad.round(4).ravel()
+    (array([3.]), array([ 0.5668, -0.7085,  0.1417]))
     """
     y, (_, _, mean, var, _) = record(BATCH_NORM, *map(as_tensor, (x, gamma, beta)), eps=eps)
     return y, mean, var

@@ -40,7 +40,17 @@ class Node:
 
 @contextlib.contextmanager
 def no_grad():
-    """Play operations without recording them, in this thread and context."""
+    """Play operations without recording them, in this thread and context.
+
+    Examples
+    --------
+    >>> from minibn.autograd import Tensor, no_grad
+    >>> weight = Tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     y = weight * 2.0
+    >>> y.requires_grad
+    False
+    """
     token = _recording.set(False)
     try:
         yield

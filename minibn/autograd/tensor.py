@@ -33,6 +33,16 @@ class Tensor:
     grad : ndarray of the dtype and shape of data, or None
     node : minibn.autograd.tape.Node or None
         The operation that made this tensor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.autograd import Tensor
+    >>> x = Tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
+    >>> loss = (x * x).sum()
+    >>> loss.backward()
+    >>> loss.item(), x.grad
+    (14.0, array([2., 4., 6.]))
     """
 
     __slots__ = ("__weakref__", "data", "grad", "node", "requires_grad")
@@ -109,7 +119,21 @@ class Tensor:
             self.grad += gradient
 
     def backward(self, gradient=None, retain_graph=False):
-        """Accumulate the gradient of this tensor into every leaf behind it; see :func:`minibn.autograd.tape.backward`."""
+        """Accumulate the gradient of this tensor into every leaf behind it that requires one.
+
+        Parameters
+        ----------
+        gradient : ndarray of the shape of the tensor, optional
+            Gradient of the final result by this tensor; ones for a single number.
+        retain_graph : bool
+            Keep the tape for another backward pass.
+
+        Raises
+        ------
+        GradientError
+            When there is no tape, when it was freed, or when an operation has no backward rule.
+        ShapeError
+        """
         tape.backward(self, gradient, retain_graph)
 
     def _operand(self, other):

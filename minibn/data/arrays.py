@@ -31,6 +31,14 @@ def from_arrays(x, y=None, *, feature_names=None, labels=None, name="arrays"):
     ------
     DataError
         When the data cannot be trained on, with column, row and remedy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.data import from_arrays
+    >>> data = from_arrays(np.arange(8.0).reshape(4, 2), np.array(["no", "yes", "no", "yes"]))
+    >>> data.labels, data.y
+    (('no', 'yes'), array([0, 1, 0, 1]))
     """
     if hasattr(x, "toarray"):
         raise DataError(f"x: expected a dense array, got a sparse {type(x).__name__}; use x.toarray()")

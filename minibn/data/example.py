@@ -40,6 +40,13 @@ def example(seed=0, name="example"):
     ------
     ArgumentError
         When the seed is not an integer, or negative.
+
+    Examples
+    --------
+    >>> from minibn.data import example
+    >>> data = example(seed=0)
+    >>> data.x.shape, data.x.dtype, sorted(set(data.y.tolist()))
+    ((2000, 20), dtype('float64'), [0, 1, 2])
     """
     x, y = _draw(generator(seed, EXAMPLE), *EXAMPLES[name])
     names = tuple(f"x{i}" for i in range(x.shape[1]))

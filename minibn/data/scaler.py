@@ -20,6 +20,14 @@ class Scaler:
         Population standard deviation; 1 for a constant feature, which is only centred.
     shift : float
         Added to every scaled value, in standard deviations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.data import Scaler
+    >>> scaler = Scaler.fit(np.array([[1.0, 100.0], [3.0, 300.0]]))
+    >>> scaler.transform(np.array([[2.0, 400.0]]))
+    array([[0., 2.]], dtype=float32)
     """
 
     mean: np.ndarray

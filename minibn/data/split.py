@@ -35,6 +35,15 @@ def split(y, fraction, seed):
         When the fraction or the seed is out of range.
     DataError
         When no class has two rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.data import split
+    >>> y = np.repeat([0, 1], [90, 10])
+    >>> train, validation = split(y, 0.2, seed=0)
+    >>> len(train), len(validation), int(y[validation].sum())  # a fifth of either class
+    (80, 20, 2)
     """
     classes, counts = _classes(y)
     chosen = _shares(counts, _checked_fraction(fraction))

@@ -31,6 +31,12 @@ def class_weights(y, classes, weight, sample_weight=None):
     ------
     ArgumentError
         When weights are too many or too few, negative, not finite or all zero, or a class to balance has no row.
+
+    Examples
+    --------
+    >>> from minibn.data import class_weights
+    >>> class_weights([0, 0, 0, 1], 2, "balanced").round(3)
+    array([0.667, 2.   ])
     """
     if weight is None:
         return None

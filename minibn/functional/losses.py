@@ -32,6 +32,17 @@ def softmax_cross_entropy_forward(logits, labels, class_weight=None):
     Raises
     ------
     DtypeError, ShapeError, ArgumentError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.functional import softmax_cross_entropy_forward
+    >>> loss, probabilities = softmax_cross_entropy_forward(np.array([[2.0, 0.0], [0.0, 0.0]]), np.array([0, 1]))
+    >>> round(float(loss), 4)
+    0.41
+    >>> probabilities.round(3)
+    array([[0.881, 0.119],
+           [0.5  , 0.5  ]])
     """
     logits = checks.floats("logits", logits, ("N", "K"))
     labels = checks.labels("labels", labels, *logits.shape)

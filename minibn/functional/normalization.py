@@ -75,6 +75,19 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     Notes
     -----
     Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1; over several axes section 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.functional import batch_norm_forward
+    >>> x = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 60.0]])
+    >>> y, mean, var = batch_norm_forward(x, gamma=np.ones(2), beta=np.zeros(2))
+    >>> y.round(3)
+    array([[-1.225, -0.926],
+           [ 0.   , -0.463],
+           [ 1.225,  1.389]])
+    >>> mean, var.round(3)
+    (array([ 2., 30.]), array([  0.667, 466.667]))
     """
     return _normalize(None, x, gamma, beta, eps, channel_axis)
 
@@ -104,6 +117,15 @@ def batch_norm_inference(x, gamma, beta, mean, var, eps=1e-5, channel_axis=1):
     Raises
     ------
     DtypeError, ShapeError, ArgumentError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.functional import batch_norm_inference
+    >>> x = np.array([[1.0], [3.0]])
+    >>> batch_norm_inference(x, np.ones(1), np.zeros(1), mean=np.array([2.0]), var=np.array([4.0]), eps=0.0)
+    array([[-0.5],
+           [ 0.5]])
     """
     x, shape = by_channel(x, channel_axis)
     gamma, beta = scale_and_shift(shape[1], x.dtype, gamma, beta)
@@ -135,6 +157,18 @@ def batch_norm_backward(dy, x, gamma, mean, var, eps=1e-5, channel_axis=1):
     Raises
     ------
     DtypeError, ShapeError, ArgumentError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.functional import batch_norm_backward, batch_norm_forward
+    >>> x, gamma, beta = np.array([[1.0], [2.0], [6.0]]), np.ones(1), np.zeros(1)
+    >>> y, mean, var = batch_norm_forward(x, gamma, beta)
+    >>> dx, dgamma, dbeta = batch_norm_backward(np.array([[1.0], [0.0], [0.0]]), x, gamma, mean, var)
+    >>> dx.round(4).ravel()
+    array([ 0.1763, -0.2204,  0.0441])
+    >>> bool(abs(dx.sum()) < 1e-12)  # a shift of x changes nothing
+    True
     """
     x, shape = by_channel(x, channel_axis)
     gamma = checks.floats("gamma", gamma, (shape[1],), x.dtype)
@@ -179,6 +213,15 @@ def update_running_stats_inplace(running_mean, running_var, mean, var, n, moment
     Raises
     ------
     DtypeError, ShapeError, ArgumentError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.functional import update_running_stats_inplace
+    >>> running_mean, running_var = np.zeros(1), np.ones(1)
+    >>> update_running_stats_inplace(running_mean, running_var, np.array([2.0]), np.array([3.0]), n=4)
+    >>> running_mean.round(3), running_var.round(3)
+    (array([0.2]), array([1.3]))
     """
     running_mean = checks.in_place("running_mean", running_mean, ("C",), _FLOAT64, "statistics")
     columns = running_mean.size

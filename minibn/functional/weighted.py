@@ -43,6 +43,15 @@ def batch_norm_weighted_forward(x, weight, gamma, beta, eps=1e-5, channel_axis=1
     Raises
     ------
     DtypeError, ShapeError, ArgumentError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.functional import batch_norm_weighted_forward
+    >>> x = np.array([[1.0], [2.0], [1e9]])
+    >>> y, mean, var = batch_norm_weighted_forward(x, np.array([1.0, 3.0, 0.0]), np.ones(1), np.zeros(1))
+    >>> mean, var  # the second row three times, the third left out
+    (array([1.75]), array([0.1875]))
     """
     x, shape = by_channel(x, channel_axis)
     weight = _rows_of_weights(weight, x, shape)

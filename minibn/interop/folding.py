@@ -35,6 +35,19 @@ def fold_batch_norm(model):
     -----
     With s = gamma / sqrt(var + eps): dense-then-batch-norm is W' = W s, b' = (b - mean) s + beta (Jacob et al. 2018,
     arXiv:1712.05877, section 3.2); batch-norm-then-dense is W' = s W, b' = b + (beta - mean s) W.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.interop import fold_batch_norm
+    >>> from minibn.nn import mlp
+    >>> model = mlp([4, 8, 3], rng=0).eval()
+    >>> folded = fold_batch_norm(model)
+    >>> len(model.layers), len(folded.layers)
+    (4, 3)
+    >>> x = np.ones((2, 4), np.float32)
+    >>> bool(np.abs(folded.logits(x) - model.logits(x)).max() < 1e-5)
+    True
     """
     in_evaluation(model, "folded")
     layers = [_Affine.of(layer) if isinstance(layer, Dense) else layer for layer in model.layers]

@@ -69,6 +69,14 @@ def run(experiment, folder=None, done=None, follow=None):
     Returns
     -------
     Outcome
+
+    Examples
+    --------
+    >>> from minibn.lab import run
+    >>> from minibn.train import Settings, prepare
+    >>> outcome = run(prepare(Settings(data="example", epochs=2)))
+    >>> len(outcome.records), outcome.diverged
+    (2, False)
     """
     model, records, failed = build(experiment), list(done or ()), None
     patience = experiment.settings.early_stopping

@@ -55,6 +55,15 @@ def paired_difference(first, second, level=0.95):
     ------
     ShapeError
         Unless both have the same number of finite figures, at least one.
+
+    Examples
+    --------
+    >>> from minibn.lab import paired_difference, verdict
+    >>> difference = paired_difference([93.1, 92.4, 94.0, 93.3], [90.2, 90.9, 91.8, 91.1])
+    >>> round(difference.mean, 2), round(difference.low, 2), round(difference.high, 2), difference.wins
+    (2.2, 1.29, 3.11, 4)
+    >>> verdict(difference)
+    'helps'
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.ndim != 1 or first.shape != second.shape or not first.size:
@@ -168,6 +177,12 @@ def holm(p_values, level=0.05):
     Returns
     -------
     list of bool
+
+    Examples
+    --------
+    >>> from minibn.lab import holm
+    >>> holm([0.001, 0.03, 0.04])
+    [True, False, False]
     """
     known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     significant = [False] * len(p_values)

@@ -1,7 +1,8 @@
 """How good predictions are: from the confusion matrix, and from scores at every threshold.
 
 Rows of a confusion matrix are the true classes, columns the predicted ones. Where a denominator is 0, this package
-does what scikit-learn does; :mod:`minibn.metrics.measures` says what.
+does what scikit-learn does: precision without a predicted row, recall without a true row, and F1 without either count
+as 0 (``zero_division``), balanced accuracy leaves out classes without a true row, and the correlation is 0.
 """
 
 from minibn.metrics.confusion import confusion_matrix

@@ -26,6 +26,13 @@ def confusion_matrix(y_true, y_pred, classes=None):
         When an index is not an integer from 0 to K - 1.
     ShapeError
         When the arrays do not have one axis of the same length.
+
+    Examples
+    --------
+    >>> from minibn.metrics import confusion_matrix
+    >>> confusion_matrix([0, 0, 1, 1, 1], [0, 1, 1, 1, 0])
+    array([[1, 1],
+           [1, 2]])
     """
     y_true, y_pred = _indices(y_true, "y_true"), _indices(y_pred, "y_pred")
     if y_true.shape != y_pred.shape:

@@ -47,6 +47,13 @@ def balanced_accuracy(matrix):
     ------
     ArgumentError
         When the matrix counts no row.
+
+    Examples
+    --------
+    >>> from minibn.metrics import accuracy, balanced_accuracy, majority_baseline
+    >>> matrix = [[9776, 24], [176, 24]]
+    >>> [round(float(measure(matrix)), 3) for measure in (accuracy, majority_baseline, balanced_accuracy)]
+    [0.98, 0.98, 0.559]
     """
     matrix = checked_matrix(matrix)
     support = matrix.sum(axis=1)
@@ -123,6 +130,13 @@ def precision_recall_f1(matrix, zero_division=0.0):
     ------
     ArgumentError
         When the matrix counts no row.
+
+    Examples
+    --------
+    >>> from minibn.metrics import precision_recall_f1
+    >>> precision, recall, f1, support = precision_recall_f1([[71, 1], [4, 38]])
+    >>> precision.round(3), recall.round(3), support
+    (array([0.947, 0.974]), array([0.986, 0.905]), array([72, 42]))
     """
     matrix = checked_matrix(matrix)
     right, support, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)

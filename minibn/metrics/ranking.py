@@ -30,6 +30,13 @@ def precision_recall_curve(y_true, scores):
         When no row is positive, a label is neither 0 nor 1, or a score is not finite.
     ShapeError
         When the arrays do not have one axis of the same length.
+
+    Examples
+    --------
+    >>> from minibn.metrics import precision_recall_curve
+    >>> precision, recall, thresholds = precision_recall_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> precision.round(3), recall, thresholds
+    (array([0.5  , 0.667, 0.5  , 1.   , 1.   ]), array([1. , 1. , 0.5, 0.5, 0. ]), array([0.1 , 0.35, 0.4 , 0.8 ]))
     """
     thresholds, hits, alarms = counts_by_threshold(y_true, scores)
     return np.append(hits / alarms, 1.0), np.append(hits / hits[0], 0.0), thresholds
@@ -55,6 +62,12 @@ def average_precision(y_true, scores):
     ------
     ArgumentError, ShapeError
         As for :func:`precision_recall_curve`.
+
+    Examples
+    --------
+    >>> from minibn.metrics import average_precision
+    >>> round(average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)
+    0.8333
     """
     precision, recall, _ = precision_recall_curve(y_true, scores)
     return float(-np.sum(np.diff(recall) * precision[:-1]))

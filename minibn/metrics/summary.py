@@ -39,6 +39,13 @@ def summarize(matrix, labels=None, positive=None):
         When the matrix counts no row, or ``positive`` is unknown or given for other than two classes.
     ShapeError
         When labels are too many or too few.
+
+    Examples
+    --------
+    >>> from minibn.metrics import summarize
+    >>> found = summarize([[9776, 24], [176, 24]])
+    >>> {name: round(found[name], 3) for name in ("accuracy", "majority_baseline", "precision", "recall", "f1")}
+    {'accuracy': 0.98, 'majority_baseline': 0.98, 'precision': 0.5, 'recall': 0.12, 'f1': 0.194}
     """
     matrix = checked_matrix(matrix)
     labels = _labels(labels, len(matrix))

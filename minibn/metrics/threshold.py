@@ -61,6 +61,13 @@ def threshold_for(y_true, scores, goal):
         When the goal cannot be read, or no threshold reaches it, or as for :func:`precision_recall_curve`.
     ShapeError
         When the arrays do not have one axis of the same length.
+
+    Examples
+    --------
+    >>> from minibn.metrics import threshold_for
+    >>> found = threshold_for([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], "recall=0.9")
+    >>> found.recall
+    1.0
     """
     name, least = parse_goal(goal)
     thresholds, hits, alarms = counts_by_threshold(y_true, scores)

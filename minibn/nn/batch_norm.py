@@ -40,6 +40,17 @@ class BatchNorm(Layer):
     num_batches_skipped : int
         Batches with a non-finite statistic, which left the running statistics as they were.
     frozen : bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.nn import BatchNorm
+    >>> layer = BatchNorm(1)
+    >>> y = layer(np.array([[1.0], [3.0]], np.float32))  # a new layer is in training mode
+    >>> y.numpy().round(3).ravel(), layer.running_mean, layer.running_var
+    (array([-1.,  1.], dtype=float32), array([0.2]), array([1.1]))
+    >>> layer.eval()(np.array([[3.2]], np.float32)).numpy().round(3)  # (3.2 - 0.2) / sqrt(1.1 + eps)
+    array([[2.86]], dtype=float32)
     """
 
     takes_sample_weight = True

@@ -29,6 +29,16 @@ class Dense(Layer):
     ----------
     weight : Tensor, shape (in, out)
     bias : Tensor, shape (out,), or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.nn import Dense
+    >>> layer = Dense(3, 2, rng=0)
+    >>> layer(np.zeros((5, 3), np.float32)).shape
+    (5, 2)
+    >>> layer.weight.shape, layer.state_dict()["weight"].shape  # (in, out) here, (out, in) in files
+    ((3, 2), (2, 3))
     """
 
     decayed = ("weight",)

@@ -56,6 +56,18 @@ def mlp(
     Raises
     ------
     ArgumentError, DtypeError
+
+    Examples
+    --------
+    >>> from minibn.nn import mlp
+    >>> model = mlp([20, 10, 3], bn=True, rng=0)
+    >>> model.summary()
+       layer                                                                                 output   parameters  batch-norm state
+    0  Dense(in_features=20, out_features=10, bias=False)                                    (N, 10)         200                 0
+    1  BatchNorm(features=10, momentum=0.1, eps=1e-05, affine=True, running_var='unbiased')  (N, 10)          20                21
+    2  ReLU()                                                                                (N, 10)           0                 0
+    3  Dense(in_features=10, out_features=3, bias=True)                                      (N, 3)           33                 0
+       total                                                                                                 253                21
     """
     sizes, rng = list(sizes) if isinstance(sizes, Iterable) else [sizes], generator(rng)
     if len(sizes) < 2:

@@ -22,6 +22,16 @@ class Sequential(Layer):
     Parameters
     ----------
     *layers : Layer
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.nn import BatchNorm, Dense, ReLU, Sequential
+    >>> model = Sequential(Dense(4, 8, bias=False, rng=0), BatchNorm(8), ReLU(), Dense(8, 3, rng=1))
+    >>> model.predict_proba(np.ones((2, 4))).shape
+    (2, 3)
+    >>> sorted(model.state_dict())[:3]
+    ['0.weight', '1.bias', '1.num_batches_tracked']
     """
 
     def __init__(self, *layers):

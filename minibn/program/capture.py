@@ -37,6 +37,19 @@ def capture(model, loss, optimizer, max_batch, weighted=False):
     ------
     ProgramError
         When an operation has no instruction; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.nn import SoftmaxCrossEntropy, mlp
+    >>> from minibn.program import capture
+    >>> from minibn.train import SGD
+    >>> model = mlp([4, 8, 3], rng=0)
+    >>> program = capture(model, SoftmaxCrossEntropy(), SGD(0.1), max_batch=16)
+    >>> x, y = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 3
+    >>> result = program.run_epoch(x, y, np.arange(40))
+    >>> len(result.losses)  # steps: 16, 16 and 8 rows
+    3
     """
     max_batch = checks.whole("max_batch", max_batch, 1)
     emitter = Emitter(model, loss, optimizer, max_batch, weighted)

@@ -59,6 +59,19 @@ def save_model(path, model, description=None):
     model : minibn.nn.Sequential
     description : dict, optional
         JSON-able facts to keep beside the architecture: feature names, class labels, scaler.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from minibn.nn import mlp
+    >>> from minibn.train import load_model, save_model
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "model.safetensors"
+    ...     save_model(path, mlp([4, 3], rng=0), {"labels": ["a", "b", "c"]})
+    ...     model, description = load_model(path)
+    >>> description["labels"]
+    ['a', 'b', 'c']
     """
     _write_model(path, model, model.state_dict(), description)
 

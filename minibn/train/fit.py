@@ -74,6 +74,19 @@ def fit(model, x, y, **options):
         Naming epoch, step and layer; it carries the history so far.
     MinibnError
         A subclass for every bad argument.
+
+    Examples
+    --------
+    >>> from minibn.data import load
+    >>> from minibn.nn import mlp
+    >>> from minibn.train import SGD, fit
+    >>> data = load("example")
+    >>> model = mlp([20, 10, 3], bn=True, rng=0)
+    >>> history = fit(model, data.x, data.y, optimizer=SGD(0.1), epochs=3, validation=0.2, seed=0)
+    >>> history.column("epoch")
+    [1, 2, 3]
+    >>> history[-1].val_accuracy > 0.8
+    True
     """
     run = _Run(model, x, y, **arguments.known(options, _Run))
     for _ in run.epochs():

@@ -26,7 +26,7 @@ def judge(model, x, y, labels, positive=None, threshold=None):
     -------
     dict
         As :func:`minibn.metrics.summarize` returns, with ``prevalence``, the share of the positive class, and
-        ``average_precision`` of its :func:`log_odds`. Both are None unless there are two classes, the latter also
+        ``average_precision`` of its log-odds. Both are None unless there are two classes, the latter also
         where no row is positive or one is not finite.
     """
     positive = checked_positive(labels, positive)

@@ -71,6 +71,12 @@ class SGD(Optimizer):
     weight_decay : float
         L2 penalty on dense weights; gamma, beta and biases are left out unless ``decay_all``.
     decay_all : bool
+
+    Examples
+    --------
+    >>> from minibn.train import SGD
+    >>> SGD(0.1, momentum=0.9, nesterov=True).config()["momentum"]
+    0.9
     """
 
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, decay_all=False):

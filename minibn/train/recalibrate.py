@@ -83,6 +83,19 @@ def recalibrate(model, x, sample_weight=None):
     -----
     Wu and Johnson 2021 (arXiv 2105.07576, section 3) average the statistics of batches instead; with all rows
     in one "batch" theirs is this.
+
+    Examples
+    --------
+    >>> from minibn.data import load
+    >>> from minibn.nn import mlp
+    >>> from minibn.train import fit, recalibrate
+    >>> data = load("example")
+    >>> model = mlp([20, 10, 3], bn_momentum=0.001, rng=0)
+    >>> history = fit(model, data.x, data.y, epochs=1)
+    >>> [change.layer for change in recalibrate(model, data.x)]
+    ['1.BatchNorm']
+    >>> max(change.mean_shift.max() for change in recalibrate(model, data.x)) < 1e-6  # nothing is left to change
+    True
     """
     x = arguments.features("x", x, arguments.network(model).dtype)
     counted, weight = arguments.row_weights("sample_weight", sample_weight, len(x))

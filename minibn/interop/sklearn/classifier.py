@@ -71,6 +71,17 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
     validation_scores_, validation_loss_curve_ : list of float, or None
         Accuracy and loss on the validation part after each epoch, in evaluation mode.
     best_loss_, best_validation_score_ : float or None
+
+    Examples
+    --------
+    >>> from minibn.sklearn import MinibnClassifier
+    >>> from sklearn.datasets import load_iris
+    >>> x, y = load_iris(return_X_y=True)
+    >>> model = MinibnClassifier((16,), solver="sgd", learning_rate_init=0.1, max_iter=200, tol=1e-3, random_state=0)
+    >>> model.fit(x, y).score(x, y) > 0.9
+    True
+    >>> len(model.loss_curve_) == model.n_iter_
+    True
     """
 
     _parameter_constraints = CONSTRAINTS | {"class_weight": [dict, StrOptions({"balanced"}), None]}

@@ -12,6 +12,15 @@ class MinibnRegressor(RegressorMixin, MinibnEstimator):
 
     The loss is half the mean squared error, as of ``sklearn.neural_network.MLPRegressor``. Parameters are those
     of :class:`MinibnClassifier` without ``class_weight``; ``validation_scores_`` holds R squared.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.sklearn import MinibnRegressor
+    >>> x = np.random.default_rng(0).normal(size=(200, 2))
+    >>> model = MinibnRegressor((16,), learning_rate_init=0.03, random_state=0)
+    >>> model.fit(x, x[:, 0] - 2 * x[:, 1]).score(x, x[:, 0] - 2 * x[:, 1]) > 0.9
+    True
     """
 
     _y_numeric, _loss_scale, _out_activation = True, 0.5, "identity"

@@ -187,6 +187,16 @@ def batch_norm_forward(x, gamma, beta, eps, y, mean, var):
     Notes
     -----
     Ioffe and Szegedy 2015, algorithm 1. A constant feature gives exactly beta.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.kernels import batch_norm_forward
+    >>> x = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 60.0]])
+    >>> y, mean, var = np.empty_like(x), np.empty(2), np.empty(2)
+    >>> batch_norm_forward(x, np.ones(2), np.zeros(2), 1e-5, y, mean, var)
+    >>> mean, var.round(3)
+    (array([ 2., 30.]), array([  0.667, 466.667]))
     """
     batch_statistics(x, mean, var)
     normalize(x, gamma, beta, mean, var, eps, y, False, 0, x.shape[0])

@@ -124,5 +124,14 @@ def update_running_stats_inplace(running_mean, running_var, mean, var, n, moment
     Notes
     -----
     Ioffe and Szegedy 2015, algorithm 2, step 10, with a moving average for the expectation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibn.kernels import update_running_stats_inplace
+    >>> running_mean, running_var = np.zeros(1), np.ones(1)
+    >>> update_running_stats_inplace(running_mean, running_var, np.array([2.0]), np.array([3.0]), 4, 0.1)
+    >>> running_mean.round(3), running_var.round(3)  # 0.9 * 1 + 0.1 * 3 * 4 / 3
+    (array([0.2]), array([1.3]))
     """
     move_running_stats(running_mean, running_var, mean, var, n, momentum)

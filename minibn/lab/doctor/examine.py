@@ -68,6 +68,16 @@ def doctor(
     ------
     ArgumentError, DtypeError, ShapeError, DataError
         When the pieces do not fit the model.
+
+    Examples
+    --------
+    >>> from minibn.lab import doctor, run
+    >>> from minibn.train import Settings, prepare
+    >>> experiment = prepare(Settings(data="example", bn_momentum=0.001))
+    >>> outcome = run(experiment)
+    >>> found = doctor(outcome.model, experiment, history=outcome.records)
+    >>> "momentum too slow" in [fault.name for fault in found.faults], found.healthy
+    (True, False)
     """
     case = make_case(
         model, data, train, history=history, failed=failed, batch_size=batch_size, class_weight=class_weight,

@@ -58,7 +58,8 @@ class Grid:
     settings : Settings
         What all trainings share; not resolved. The path of a data file is made absolute.
     axes : dict of str to tuple
-        Values of the settings that vary; names as in :data:`AXES`. A value of ``"hidden"`` is the width of a layer.
+        Values of the settings that vary: ``"lr"``, ``"batch_size"``, ``"depth"``, ``"hidden"`` (the width of a layer),
+        ``"init_scale"``, ``"activation"`` or ``"momentum"``.
     seeds : tuple of int
         Both arms of a pair share the seed: data, split, initial draws and batch order.
     """

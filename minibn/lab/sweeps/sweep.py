@@ -31,13 +31,13 @@ def sweep(grid, path=None, *, jobs=1, executor=None, workers=1, progress=None, f
         Processes: 1 for this one; None for this one, and as many others as there are cores once more than 15 s of
         work are left. A script that asks for others needs ``if __name__ == "__main__":``.
     executor : concurrent.futures.Executor, optional
-        To run on, in place of ``jobs``; :mod:`minibn.lab.sweeps.executors` gives those of dask and MPI.
+        To run on, in place of ``jobs``; ``minibn.lab.sweeps.executors`` gives those of dask and MPI.
     workers : int
         Calls that this executor runs at once.
     progress : callable, optional
         Called with the number of trials done and of all.
     first : Experiment, optional
-        What :func:`look` returned for this grid, to spare reading the data again.
+        What ``minibn.lab.sweeps.sweep.look`` returned for this grid, to spare reading the data again.
 
     Returns
     -------
@@ -47,6 +47,15 @@ def sweep(grid, path=None, *, jobs=1, executor=None, workers=1, progress=None, f
     ------
     MinibnError
         A subclass for unusable settings or data, a file of another sweep, or a process that died.
+
+    Examples
+    --------
+    >>> from minibn.lab import Grid, sweep
+    >>> from minibn.train import Settings
+    >>> grid = Grid(Settings(data="example", epochs=1), {"lr": (0.01, 1.0)}, seeds=(0, 1))
+    >>> report = sweep(grid)
+    >>> report.tables[0].head[0], [row[0] for row in report.tables[0].rows]
+    ('lr', ['0.01', '1'])
     """
     first = first or look(grid)
     file = None if path is None else TrialFile(path, grid, first.digest)

@@ -1,0 +1,43 @@
+"""The site: ``python -m sphinx -W --keep-going -b html docs docs/_build/html``. Nothing is fetched, now or by a reader."""
+
+import sys
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
+sys.path.insert(0, str(Path(__file__).parent))
+import gallery  # noqa: E402
+
+project = "minibn"
+author = "The minibn maintainers"
+version = release = version_of("minibn")
+extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "sphinx_click"]
+exclude_patterns = ["_build", "img"]
+nitpicky = True
+
+html_theme = "furo"
+html_title = "minibn"
+html_copy_source = False
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_default_options = {"members": True}
+autodoc_typehints = "none"  # types stand in the docstrings, with shapes
+numpydoc_show_class_members = False  # autodoc shows them
+
+html_math_renderer = "mathml"
+
+
+def write_formula(translator, node):
+    """Write a formula as MathML, which browsers draw by themselves."""
+    translator.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Register the formulas, and draw the pictures of the gallery that are missing."""
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
+    app.connect("builder-inited", lambda app: gallery.draw_missing())
