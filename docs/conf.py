@@ -5,7 +5,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 from docutils import nodes
-from docutils.utils.math.latex2mathml import tex2mathml
+from latex2mathml.converter import convert
 
 sys.path.insert(0, str(Path(__file__).parent))
 import gallery  # noqa: E402
@@ -20,11 +20,14 @@ nitpicky = True
 html_theme = "furo"
 html_title = "minibn"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
-autodoc_default_options = {"members": True}
+autodoc_default_options = {"members": True, "special-members": "__call__"}
+autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # types stand in the docstrings, with shapes
 numpydoc_show_class_members = False  # autodoc shows them
 
@@ -33,7 +36,8 @@ html_math_renderer = "mathml"
 
 def write_formula(translator, node):
     """Write a formula as MathML, which browsers draw by themselves."""
-    translator.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+    display = "block" if isinstance(node, nodes.math_block) else "inline"
+    translator.body.append(convert(node.astext(), display=display))
     raise nodes.SkipNode
 
 

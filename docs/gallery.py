@@ -53,8 +53,7 @@ def _section(text):
 def draw(section):
     """Run the commands of a section in a folder of their own and keep the files that it shows."""
     with TemporaryDirectory() as place:
-        for command in section.commands.splitlines():
-            _run(command, place)
+        _run(section.commands, place)
         for name in section.files:
             (PICTURES / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(Path(place) / name, PICTURES / name)
@@ -62,13 +61,12 @@ def draw(section):
     print(f"gallery: {section.title}", file=sys.stderr)
 
 
-def _run(command, place):
+def _run(commands, place):
     path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command, shell=True, cwd=place, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    shell = ["sh", "-e", "-c", commands]
+    done = subprocess.run(shell, cwd=place, env={**os.environ, "PATH": path}, capture_output=True, text=True)
     if done.returncode not in (0, FAULT):
-        raise RuntimeError(f"{command}\n{done.stderr}")
+        raise RuntimeError(f"{commands}{done.stderr}")
 
 
 def draw_missing():
