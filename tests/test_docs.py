@@ -1,4 +1,4 @@
-"""The documents are executed: shell commands, console sessions with their output, and Python blocks.
+"""The documents are executed: shell commands, console sessions and Python blocks, with the output that they show.
 
 ``MINIBN_REFRESH_DOCS=1 pytest tests/test_docs.py`` writes the outputs of the console sessions anew.
 """
@@ -15,7 +15,13 @@ import pytest
 pytestmark = pytest.mark.subprocess
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples/README.md", *DOCS]
+COMMANDS = [
+    ROOT / "README.md",
+    ROOT / "docs/guide.md",
+    ROOT / "docs/index.md",
+]  # test_docs_site.py has the gallery
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REFRESH = os.environ.get("MINIBN_REFRESH_DOCS") == "1"
 
@@ -36,7 +42,7 @@ def _shell(command, cwd):
     )
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs/guide.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", COMMANDS, ids=lambda page: page.name)
 def test_shell_commands_run(page, tmp_path):
     (tmp_path / "measurements.csv").write_text(_measurements())
     for _, block in _blocks(page, "sh"):
@@ -51,22 +57,34 @@ def _measurements():
     return "\n".join(["length,width,species", *rows]) + "\n"
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if _blocks(page, "python")], ids=lambda page: page.name
+# The example's own README is run by test_examples.py, with the package that it is about.
+PYTHON = [page for page in PAGES if _blocks(page, "python") and page.parent.name != "examples"]
+SHOWN = re.compile(
+    r"^```python\n(.*?)^```$(?:\s+prints)?(?:\s+^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL
 )
-def test_python_blocks_run(page, tmp_path):
+MARK = "-- end of a block --"
+
+
+@pytest.mark.parametrize("page", PYTHON, ids=lambda page: page.name)
+def test_python_blocks_run_and_print_what_is_shown(page, tmp_path):
     pytest.importorskip("sklearn")
-    code = "\n".join(block for _, block in _blocks(page, "python"))
-    for peer in sorted(set(re.findall(r"^(?:import|from) (torch|keras|onnx)\b", code, re.MULTILINE))):
+    code, shown = zip(*SHOWN.findall(page.read_text()), strict=True)
+    assert len(code) == len(_blocks(page, "python"))
+    for peer in sorted(
+        set(re.findall(r"^(?:import|from) (torch|keras|onnx)\b", "".join(code), re.MULTILINE))
+    ):
         if find_spec(peer) is None:
             pytest.skip(f"{page.name} shows {peer}, which is not installed")
-    (tmp_path / "page.py").write_text(code)
+    (tmp_path / "page.py").write_text(f"\nprint({MARK!r})\n".join(code))
     process = subprocess.run(
         [sys.executable, "page.py"], cwd=tmp_path, env={**_environment(), "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
     assert "False" not in process.stdout.split(), "a page prints a check that failed"
+    for block, ours, theirs in zip(code, process.stdout.split(f"{MARK}\n"), shown, strict=True):
+        if theirs:
+            _assert_alike(ours, theirs, f"the block of {page.name} that ends with {block[-60:]!r}")
 
 
 def _sessions(page):

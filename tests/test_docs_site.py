@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 SITE = DOCS / "_build" / "html"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
-BUILT = pytest.mark.skipif(not SITE.exists(), reason="no site: python -m sphinx -W -b html docs docs/_build/html")
+BUILT = pytest.mark.skipif(
+    not SITE.exists(), reason="no site: python -m sphinx -W -b html docs docs/_build/html"
+)
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DIRECTIVE = re.compile(r"^\.\. auto(?:function|class|data):: (\w+)$", re.MULTILINE)
@@ -45,7 +47,9 @@ def test_the_index_reaches_every_page():
     assert sorted(reached) == PAGES
 
 
-@pytest.mark.parametrize("page", [DOCS / "index.md", DOCS / "api/index.md"], ids=lambda page: page.parent.name)
+@pytest.mark.parametrize(
+    "page", [DOCS / "index.md", DOCS / "api/index.md"], ids=lambda page: page.parent.name
+)
 def test_what_a_table_of_contents_hides_the_page_links(page):
     """A reader of the Markdown alone, who sees no sidebar, finds the same pages in the same order."""
     links = re.findall(r"\]\(([\w/-]+\.md)\)", page.read_text())
@@ -144,7 +148,9 @@ def test_every_page_was_built():
     assert {page.relative_to(DOCS) for page in PAGES} <= made
 
 
-LOADED = re.compile(r'<(?:link|script|img|iframe|source|object|embed|image|use)\b[^>]*?(?:href|src|srcset|data)="([^"]*)"')
+LOADED = re.compile(
+    r'<(?:link|script|img|iframe|source|object|embed|image|use)\b[^>]*?(?:href|src|srcset|data)="([^"]*)"'
+)
 STYLED = re.compile(r"""(?:url\(|@import)\s*["']?([^"')\s]+)""")
 
 
@@ -168,7 +174,9 @@ def test_the_interface_shows_signatures_and_docstrings(package):
     if package == "minibn.sklearn":
         pytest.importorskip("sklearn")
     text = (SITE / "api" / f"{package.split('.')[-1]}.html").read_text()
-    entries = dict(re.findall(rf'<dt class="[^"]*" id="{re.escape(package)}\.(\w+)">(.*?)</dd>', text, re.DOTALL))
+    entries = dict(
+        re.findall(rf'<dt class="[^"]*" id="{re.escape(package)}\.(\w+)">(.*?)</dd>', text, re.DOTALL)
+    )
     module = importlib.import_module(package)
     for name in documented()[package]:
         words = html.unescape(re.sub(r"<[^>]+>", "", entries[name]))
@@ -176,7 +184,9 @@ def test_the_interface_shows_signatures_and_docstrings(package):
         if callable(value):
             plain = re.match(r"[^:*`\"'\n]+", inspect.getdoc(value))[0]  # as far as nothing is marked up
             assert plain in words.replace("\n", " "), name
-            assert all(parameter.strip("_") in words for parameter in inspect.signature(value).parameters), name
+            assert all(parameter.strip("_") in words for parameter in inspect.signature(value).parameters), (
+                name
+            )
 
 
 @BUILT
