@@ -131,6 +131,15 @@ def _close(left, right):
         return False
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "py")], ids=lambda page: page.name)
+def test_excerpts_of_the_code_stand_there(page):
+    """Blocks marked py are not run: they show what the sources hold, line by line."""
+    sources = [path for folder in ("minibn", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    lines = {line.strip() for path in sources for line in path.read_text().splitlines()}
+    shown = [line.strip() for _, block in _blocks(page, "py") for line in block.splitlines()]
+    assert not [line for line in shown if line not in lines]
+
+
 def test_no_page_links_to_nothing():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
