@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import gallery  # noqa: E402
 
 project = "minibn"
-author = "The minibn maintainers"
+author = project_copyright = "The minibn maintainers"
 version = release = version_of("minibn")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "sphinx_click"]
 exclude_patterns = ["_build", "img"]
