@@ -57,6 +57,26 @@ def play_program(model, loss, optimizer, epochs, batch_size=32):
     return losses
 
 
+@pytest.mark.parametrize("batch_size", [32, 40, 97, 200])
+def test_several_epochs_in_one_call_equal_one_after_the_other(batch_size):
+    """No batch spans two epochs, and a last single row joins the batch before it in each."""
+    orders, (once, twice) = [epoch_order(len(X), 0, epoch) for epoch in (1, 2, 3)], (network(), network())
+    x, loss = X.astype(once.dtype), SoftmaxCrossEntropy()
+    programs = [capture(model, loss, SGD(0.1, 0.9), batch_size + 1) for model in (once, twice)]
+    expected = [programs[0].run_epoch(x, Y, order, batch_size) for order in orders]
+    found = programs[1].run_epoch(x, Y, np.concatenate(orders), batch_size, epochs=3)
+    assert found.losses.tolist() == [loss for one in expected for loss in one.losses]
+    assert found.accuracy == pytest.approx(np.mean([one.accuracy for one in expected]))
+    for key, value in once.state_dict().items():
+        np.testing.assert_array_equal(twice.state_dict()[key], value)
+
+
+def test_epochs_of_unequal_length_are_refused():
+    program = capture(network(), SoftmaxCrossEntropy(), SGD(0.1), 33)
+    with pytest.raises(ShapeError, match="2 epochs of equal length, got 97 rows"):
+        program.run_epoch(X, Y, np.arange(97), 32, epochs=2)
+
+
 @pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 3.0])], ids=["even", "weighted"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", NETWORKS)

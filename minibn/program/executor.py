@@ -46,10 +46,10 @@ def _correct(arena, offset, rows, columns, labels, stats, weighted):
 
 
 @kernel_part
-def _stop(start, rows, batch_size, joins):
-    """Return where the batch that begins at ``start`` ends; a last batch of one row may join the one before it."""
-    stop = min(start + batch_size, rows)
-    return rows if joins and rows - stop == 1 else stop
+def _stop(start, end, batch_size, joins):
+    """Return where the batch that begins at ``start`` stops; a last batch of one row may join the one before it."""
+    stop = min(start + batch_size, end)
+    return end if joins and end - stop == 1 else stop
 
 
 @kernel_part
@@ -99,7 +99,7 @@ def _entry(entries, line, rows):
 
 @kernel
 def play(
-    lines, entries, arena, stats, counts, source, y, targets, sample_weight, order, batch_size, joins,
+    lines, entries, arena, stats, counts, source, y, targets, sample_weight, order, epoch, batch_size, joins,
     labels, batch_targets, rates, losses, weights, correct, output, out,
 ):  # fmt: skip
     """Play a range of a program over rows of data, batch by batch: train, evaluate or predict.
@@ -124,6 +124,8 @@ def play(
         Weights of the rows, for a program that takes them; else empty.
     order : ndarray of int64, shape (M,)
         Rows in the order of play.
+    epoch : int
+        Rows of an epoch; no batch holds rows of two.
     batch_size : int
     joins : bool
         Whether a last batch of a single row joins the one before it.
@@ -147,9 +149,10 @@ def play(
     x, columns, trains = foreign(source), out.shape[1], lines[lines.shape[0] - 1, 0] >= FIRST_UPDATE
     if _outside(order, x.shape[0], y, columns):
         return -2
-    start, step, weighted = 0, 0, sample_weight.size > 0
+    start, step, end, weighted = 0, 0, 0, sample_weight.size > 0
     while start < order.size:
-        stop = _stop(start, order.size, batch_size, joins)
+        end = min(start + epoch, order.size) if start == end else end
+        stop = _stop(start, end, batch_size, joins)
         rows = stop - start
         call(entries[GATHER], x, order, start, rows, vector(arena, lines[0, X], rows * x.shape[1]))
         _gather_targets(y, targets, order, start, rows, columns, labels, batch_targets)

@@ -39,19 +39,18 @@ class Trainer:
         order : ndarray of int64, shape (epochs * N,)
         batch_size : int
         epochs : int
-            More than one only where the batches of an epoch are all full.
 
         Returns
         -------
         list of float
             Mean loss of each epoch; the last one is NaN where training met a loss that was not finite.
         """
+        from minibn.train.batches import batch_bounds
+
         self.engine.batch_size = batch_size
-        result = self.engine.run_epoch(_part(rows), order)
-        if result.failed_step is None:
-            return _mean_losses(result, len(result.losses) // epochs)
-        steps = len(order) // epochs // batch_size if epochs > 1 else len(order)
-        return [*_mean_losses(result, steps), float("nan")]
+        result = self.engine.run_epoch(_part(rows), order, epochs=epochs)
+        losses = _mean_losses(result, len(batch_bounds(len(order) // epochs, batch_size)))
+        return losses if result.failed_step is None else [*losses, float("nan")]
 
     def evaluate(self, rows):
         """Return the mean loss of some rows in evaluation mode."""
@@ -94,12 +93,12 @@ class Order:
         return orders.reshape(-1)
 
 
-def epochs_at_once(rows, batch_size, surely, left):
+def epochs_at_once(rows, surely, left):
     """Return how many epochs one compiled call may play.
 
     Parameters
     ----------
-    rows, batch_size : int
+    rows : int
     surely : float
         Epochs until training may stop at the earliest.
     left : int
@@ -108,8 +107,5 @@ def epochs_at_once(rows, batch_size, surely, left):
     Returns
     -------
     int
-        1 where the last batch of an epoch is not full, since batches are cut from all epochs in one row.
     """
-    if rows % batch_size or batch_size == 1:  # a last single row would join the epoch before
-        return 1
     return int(max(1, min(surely, left, MOST_ROWS // rows)))
