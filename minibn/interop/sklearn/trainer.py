@@ -2,9 +2,8 @@
 
 import numpy as np
 
-MOST_ROWS = (
-    1 << 20
-)  # rows of one compiled call, which bounds the memory of its order and its answer to Ctrl-C
+MOST_ROWS = 1 << 20  # of one compiled call, which bounds the memory of its order and its answer to Ctrl-C
+_SHUFFLED_HERE = 1 << 14  # rows from which taking a generator's state out and back costs less than it saves
 
 
 class Trainer:
@@ -86,11 +85,30 @@ class Order:
     def take(self, epochs):
         """Return the orders of the next epochs, one behind the other: ndarray of int64, shape (epochs * rows,)."""
         orders = np.empty((epochs, len(self._rows)), np.int64)
+        if (
+            self._rng is not None
+            and orders.size >= _SHUFFLED_HERE
+            and _shuffle(self._rng, self._rows, orders)
+        ):
+            return orders.reshape(-1)
         for order in orders:
             if self._rng is not None:
                 self._rng.shuffle(self._rows)
             order[:] = self._rows
         return orders.reshape(-1)
+
+
+def _shuffle(rng, rows, orders):
+    """Write the orders that ``rng.shuffle(rows)`` would give, and return whether that is possible."""
+    state = rng.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937" or len(rows) >= 1 << 32:
+        return False
+    from minibn.kernels.cpu.shuffle import shuffle_repeatedly
+
+    twister = state["state"]
+    twister["pos"] = shuffle_repeatedly(twister["key"], twister["pos"], rows, orders)
+    rng.set_state(state)
+    return True
 
 
 def epochs_at_once(rows, surely, left):
