@@ -108,7 +108,8 @@ class Training:
         e.t_ += len(self.rows)
         e.loss_ = loss
         e.loss_curve_.append(loss)
-        report(e, f"Iteration {e.n_iter_}, loss = {loss:.8f}")
+        if e.verbose:
+            report(e, f"Iteration {e.n_iter_}, loss = {loss:.8f}")
         if self.held is not None:
             self._validate()
 
