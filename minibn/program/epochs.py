@@ -8,6 +8,8 @@ def rows_of_epoch(order, epochs):
     """Return the rows of each of some epochs whose orders stand one behind the other, ndarray, shape (M,)."""
     if order.ndim != 1 or order.size < 1:
         raise ShapeError(f"order must have shape (M,) with M at least 1, got {order.shape}; pass row indices")
+    if epochs == 1:
+        return order.size
     rows, rest = divmod(len(order), checks.whole("epochs", epochs, 1))
     if rest:
         raise ShapeError(
