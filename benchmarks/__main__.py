@@ -93,7 +93,7 @@ def table(folder, into):
     reports = page.load(folder)
     if not reports:
         raise click.UsageError(
-            f"no kernels.json, training.json or startup.json in {folder}; run a suite first"
+            f"no {', '.join(f'{name}.json' for name in suites.SUITES)} in {folder}; run a suite first"
         )
     if into is None:
         click.echo(page.text(reports))

@@ -106,6 +106,9 @@ _TWICE = (_FORWARD, _BACKWARD, _FUSED)
 _MNIST = "MNIST's shape 784-100-100-100-10, sigmoid + batch norm, batch 60"
 _WIDE = "MNIST's shape 784-1024-1024-10, ReLU + batch norm, batch 256, 2 threads"
 PAIRS = "one after the other"
+_MNIST_FITS = ("fit, MNIST", "fit, MNIST's shape")
+_ACCURACIES = tuple(f"accuracy, {name}" for name in ("headline", "digits", "MNIST", "MNIST's shape"))
+_PEER_IMPORT = "from sklearn.neural_network import MLPClassifier"
 _ALLOCATIONS = "`run_epoch` after the first step: "
 
 GOALS = (
@@ -136,6 +139,18 @@ GOALS = (
             ("growth of the process's high-water mark", "KiB"),
         )
     ),
+    *(
+        Goal("estimators", f"fit, {name}", "sklearn", goal, _one(tasks, "sklearn"))
+        for name, tasks, goal in (
+            ("headline 20-10-3", "fit, headline", 20.0),
+            ("digits 64-100-10", "fit, digits", 5.0),
+            ("MNIST 784-100-10, or data of its shape", _MNIST_FITS, 2.0),
+        )
+    ),
+    Goal("estimators", "accuracy after such fits minus scikit-learn's, same seeds, smallest", "", -0.1,
+         _extreme(min, _ACCURACIES, ""), unit="points"),
+    Goal("estimators", "`import minibn.sklearn` after scikit-learn's MLPClassifier", "", 0.1,
+         _one("import minibn.sklearn", _PEER_IMPORT), "less", "s"),
     Goal("startup", "`minibn --help` minus `python -c pass`", "pass", 0.25, _one("minibn --help", "pass"), "less", "s"),
     Goal("startup", "first `minibn train`, empty cache", "", 8.0, _one("first minibn train", ""), "less", "s", 5.0),
     Goal("startup", "second `minibn train` minus importing numba and matplotlib", "import numba, matplotlib", 1.0,

@@ -56,7 +56,7 @@ def _headline(rows):
 
 
 def _image_like(rows):
-    """Return rows of MNIST's shape: a fifth of the pixels set, random classes. No time depends on the values."""
+    """Return rows of MNIST's shape: a fifth of the pixels set, which and what class at random."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (rows, 784)) * (rng.random((rows, 784)) < 0.2)
     return (pixels / 255).astype(np.float32), rng.integers(10, size=rows)

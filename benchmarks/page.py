@@ -112,6 +112,26 @@ def training(reports):
     return _table(head, ("---", "---", "---:", "---", *["---:"] * 5), rows)
 
 
+def estimators(reports):
+    """Return a line per task."""
+    rows = [
+        (row["name"], row["shape"], f"{row['minibn_us'] / 1000:,.1f}", f"{row['peer_us'] / 1000:,.1f}", _ratio(row),
+         f"{row['accuracy']:.4f}", f"{row['peer_accuracy']:.4f}", f"{row['first_fit_s']:.1f}")
+        for row in reports["estimators"]["details"] if "accuracy" in row
+    ]  # fmt: skip
+    head = (
+        "what",
+        "of",
+        "minibn ms",
+        "scikit-learn ms",
+        "ratio",
+        "accuracy",
+        "scikit-learn's",
+        "minibn first s",
+    )
+    return _table(head, ("---", "---", *["---:"] * 6), rows) if rows else "Not measured."
+
+
 def startup(reports):
     """Return a line per command."""
     rows = [
@@ -153,9 +173,11 @@ TABLES = {
     "kernels": kernels,
     "threads": threads,
     "training": training,
+    "estimators": estimators,
     "startup": startup,
 }
-_NEEDS = {"kernels": "kernels", "threads": "kernels", "training": "training", "startup": "startup"}
+_NEEDS = {"kernels": "kernels", "threads": "kernels", "training": "training", "estimators": "estimators",
+          "startup": "startup"}  # fmt: skip
 
 
 def blocks(reports):

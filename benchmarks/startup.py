@@ -85,7 +85,7 @@ def _later_runs(count):
     return {name: np.array(series[1:]) for name, series in seconds.items()}
 
 
-def _row(name, against, series):
+def seconds_row(name, against, series):
     """Return a row in seconds; the series has two columns, clock and processor."""
     clock, processor = ratio(series[:, 0]), ratio(series[:, 1])
     row = {
@@ -103,16 +103,20 @@ def _row(name, against, series):
 def _differences(seconds):
     pairs = [("minibn --help", "pass")]
     pairs += [("minibn train", name) for name in BASELINES if name.startswith("import")]
-    return [_row(name, against, seconds[name] - seconds[against]) for name, against in pairs]
+    return [seconds_row(name, against, seconds[name] - seconds[against]) for name, against in pairs]
 
 
 def run(settings):
     """Time first and later runs; return details and the control, ``python -c pass`` against itself."""
     say("first runs, with empty caches")
-    first = _row("first minibn train", "", np.array(list(_first_runs(1 if settings.quick else 5))))
+    first = seconds_row("first minibn train", "", np.array(list(_first_runs(1 if settings.quick else 5))))
     say("later runs")
     seconds = _later_runs(2 if settings.quick else 15)
-    rows = [first, *_differences(seconds), *(_row(name, "", series) for name, series in seconds.items())]
+    rows = [
+        first,
+        *_differences(seconds),
+        *(seconds_row(name, "", series) for name, series in seconds.items()),
+    ]
     for row in rows:
         say(row["name"] + (f" minus {row['against']}" if row["against"] else "") + f": {row['ratio']:.2f} s")
     control = ratio(seconds["pass"][:, 0] / seconds["pass again"][:, 0])

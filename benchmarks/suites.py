@@ -13,6 +13,7 @@ from benchmarks.settings import Settings
 SUITES = {
     "kernels": "Every public kernel against NumPy, PyTorch, JAX and a copy; cost against rows and features.",
     "training": "Whole epochs against PyTorch, JAX and scikit-learn; what an epoch allocates; cost against depth.",
+    "estimators": "Fits of MinibnClassifier against scikit-learn's MLPClassifier, and its import.",
     "startup": "The command minibn, from the shell's point of view.",
 }
 ROOT = Path(__file__).parents[1]
@@ -49,7 +50,7 @@ def run(suite, peers, missing, threads, quick):
     dict
         Versions, machine, a row per goal, and the details behind them.
     """
-    counts = threads[:1] if suite == "startup" else threads
+    counts = {"startup": threads[:1], "estimators": [1]}.get(suite, threads)
     with tempfile.TemporaryDirectory(prefix="minibn-benchmark-", ignore_cleanup_errors=True) as folder:
         parts = [_measured(suite, Settings(tuple(peers), count, quick), folder) for count in counts]
     details = [row for part in parts for row in part["details"]]

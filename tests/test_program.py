@@ -14,6 +14,7 @@ from minibn.errors import ArgumentError, NonFiniteLossError, ProgramError, Shape
 from minibn.nn import BatchNorm, Dense, ReLU, Sequential, SoftmaxCrossEntropy, mlp
 from minibn.nn.layer import Layer
 from minibn.program import capture
+from minibn.program.executor import _is_first_largest
 from minibn.train import SGD, Adam, fit, step
 from minibn.train.batches import batch_bounds, epoch_order
 
@@ -55,6 +56,44 @@ def play_program(model, loss, optimizer, epochs, batch_size=32):
     for epoch in range(1, epochs + 1):
         losses += program.run_epoch(x, Y, epoch_order(len(X), 0, epoch), batch_size).losses.tolist()
     return losses
+
+
+@pytest.mark.parametrize("batch_size", [32, 40, 97, 200])
+def test_several_epochs_in_one_call_equal_one_after_the_other(batch_size):
+    """No batch spans two epochs, and a last single row joins the batch before it in each."""
+    orders, (once, twice) = [epoch_order(len(X), 0, epoch) for epoch in (1, 2, 3)], (network(), network())
+    x, loss = X.astype(once.dtype), SoftmaxCrossEntropy()
+    programs = [capture(model, loss, SGD(0.1, 0.9), batch_size + 1) for model in (once, twice)]
+    expected = [programs[0].run_epoch(x, Y, order, batch_size) for order in orders]
+    found = programs[1].run_epoch(x, Y, np.concatenate(orders), batch_size, epochs=3)
+    assert found.losses.tolist() == [loss for one in expected for loss in one.losses]
+    assert found.accuracy == pytest.approx(np.mean([one.accuracy for one in expected]))
+    for key, value in once.state_dict().items():
+        np.testing.assert_array_equal(twice.state_dict()[key], value)
+
+
+def test_rows_right_are_those_whose_first_largest_entry_stands_at_the_label():
+    """Ties and NaN count as in NumPy's argmax."""
+    values = np.array([-np.inf, -1.0, 0.0, 0.0, 2.0, np.nan])
+    rows = values[np.random.default_rng(0).integers(len(values), size=(200, 3))]
+    found = [[_is_first_largest(row, label) for label in range(3)] for row in rows]
+    np.testing.assert_array_equal(found, rows.argmax(axis=1)[:, None] == np.arange(3))
+
+
+def test_labels_of_rows_that_are_not_played_may_be_anything():
+    labels, model = Y.copy(), network()
+    labels[90:] = -1
+    program = capture(model, SoftmaxCrossEntropy(), SGD(0.1), 33)
+    assert program.run_epoch(X, labels, np.arange(90), 32).rows == 90
+    assert program.run_epoch(X, labels, np.tile(np.arange(90), 2), 32).rows == 180  # more rows than labels
+    with pytest.raises(ArgumentError, match="y"):
+        program.run_epoch(X, labels, np.tile(np.arange(91), 2), 32)
+
+
+def test_epochs_of_unequal_length_are_refused():
+    program = capture(network(), SoftmaxCrossEntropy(), SGD(0.1), 33)
+    with pytest.raises(ShapeError, match="2 epochs of equal length, got 97 rows"):
+        program.run_epoch(X, Y, np.arange(97), 32, epochs=2)
 
 
 @pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 3.0])], ids=["even", "weighted"])

@@ -220,10 +220,11 @@ def test_partial_fits_equal_one_fit(solver, batch_norm):
     assert largest_difference(partly, MinibnClassifier(**options).fit(IRIS, NAMES)) == 0
 
 
-def test_epochs_played_at_once_equal_epochs_one_by_one():
+@pytest.mark.parametrize("batch_size", [50, 40, 149])
+def test_epochs_played_at_once_equal_epochs_one_by_one(batch_size):
     """A validation set makes a fit look after every epoch; it must change nothing."""
-    at_once = fitted(batch_size=50)
-    looked = MinibnClassifier(**SMALL | {"batch_size": 50}).fit(IRIS, NAMES, X_val=IRIS, y_val=NAMES)
+    at_once = fitted(batch_size=batch_size)
+    looked = MinibnClassifier(**SMALL | {"batch_size": batch_size}).fit(IRIS, NAMES, X_val=IRIS, y_val=NAMES)
     assert largest_difference(at_once, looked) == 0
     assert at_once.loss_curve_ == pytest.approx(looked.loss_curve_, rel=1e-12)
 

@@ -28,28 +28,32 @@ X, MEAN, SCALARS, INPUTS, OUTPUTS = (COLUMN[name] for name in ("x", "mean", "sca
 
 
 @kernel_part
-def _correct(arena, offset, rows, columns, labels, stats, weighted):
-    """Count the rows whose first largest entry stands at the label, or add up their weights.
+def _is_first_largest(row, label):
+    """Return whether a row's first largest entry stands at the label; NaN counts as largest, as in NumPy."""
+    mine, right, number = row[label], True, row[label] == row[label]
+    for k in range(row.size):  # without branches: which class wins cannot be foreseen
+        smaller = (row[k] < mine) | ((k >= label) & (row[k] <= mine))
+        right &= smaller if number else (k >= label) | (row[k] == row[k])
+    return right
 
-    NaN counts as largest, as in NumPy.
-    """
+
+@kernel_part
+def _correct(arena, offset, rows, columns, labels, stats, weighted):
+    """Count the rows that are classified right, or add up their weights."""
     count, total = 0, 0.0
     for i in range(rows):
-        row, best = vector(arena, offset + i * columns, columns), 0
-        for k in range(1, columns):
-            if not row[k] <= row[best] and row[best] == row[best]:
-                best = k
-        count += best == labels[i]
-        if weighted and best == labels[i]:
+        right = _is_first_largest(vector(arena, offset + i * columns, columns), labels[i])
+        count += right
+        if weighted and right:
             total += stats[i]
     return total if weighted else float(count)
 
 
 @kernel_part
-def _stop(start, rows, batch_size, joins):
-    """Return where the batch that begins at ``start`` ends; a last batch of one row may join the one before it."""
-    stop = min(start + batch_size, rows)
-    return rows if joins and rows - stop == 1 else stop
+def _stop(start, end, batch_size, joins):
+    """Return where the batch that begins at ``start`` stops; a last batch of one row may join the one before it."""
+    stop = min(start + batch_size, end)
+    return end if joins and end - stop == 1 else stop
 
 
 @kernel_part
@@ -81,11 +85,23 @@ def _gather_targets(y, targets, order, start, rows, columns, labels, batch_targe
 
 
 @kernel_part
+def _any_outside(values, end):
+    wrong = False
+    for i in range(values.size):  # without a way out, so that it vectorises
+        wrong |= (values[i] < 0) | (values[i] >= end)
+    return wrong
+
+
+@kernel_part
 def _outside(order, rows, y, classes):
     """Return whether some row, or the label of some row, lies outside of its range."""
-    for i in range(order.size):
-        row = order[i]
-        if row < 0 or row >= rows or (y.size and (y[row] < 0 or y[row] >= classes)):
+    if _any_outside(order, rows):
+        return True
+    if y.size == 0 or (y.size <= order.size and not _any_outside(y, classes)):
+        return False
+    for i in range(order.size):  # labels of rows that are not played may be anything
+        label = y[order[i]]
+        if label < 0 or label >= classes:
             return True
     return False
 
@@ -99,7 +115,7 @@ def _entry(entries, line, rows):
 
 @kernel
 def play(
-    lines, entries, arena, stats, counts, source, y, targets, sample_weight, order, batch_size, joins,
+    lines, entries, arena, stats, counts, source, y, targets, sample_weight, order, epoch, batch_size, joins,
     labels, batch_targets, rates, losses, weights, correct, output, out,
 ):  # fmt: skip
     """Play a range of a program over rows of data, batch by batch: train, evaluate or predict.
@@ -124,6 +140,8 @@ def play(
         Weights of the rows, for a program that takes them; else empty.
     order : ndarray of int64, shape (M,)
         Rows in the order of play.
+    epoch : int
+        Rows of an epoch; no batch holds rows of two.
     batch_size : int
     joins : bool
         Whether a last batch of a single row joins the one before it.
@@ -147,9 +165,10 @@ def play(
     x, columns, trains = foreign(source), out.shape[1], lines[lines.shape[0] - 1, 0] >= FIRST_UPDATE
     if _outside(order, x.shape[0], y, columns):
         return -2
-    start, step, weighted = 0, 0, sample_weight.size > 0
+    start, step, end, weighted = 0, 0, 0, sample_weight.size > 0
     while start < order.size:
-        stop = _stop(start, order.size, batch_size, joins)
+        end = min(start + epoch, order.size) if start == end else end
+        stop = _stop(start, end, batch_size, joins)
         rows = stop - start
         call(entries[GATHER], x, order, start, rows, vector(arena, lines[0, X], rows * x.shape[1]))
         _gather_targets(y, targets, order, start, rows, columns, labels, batch_targets)

@@ -70,8 +70,8 @@ class Instruction:
     operands: dict = field(default_factory=dict)
 
     def row(self):
-        """Return the line as the executor reads it, ndarray of int64."""
-        return np.array([self.code, *(self.operands.get(name, -1) for name in FIELDS)], np.int64)
+        """Return the line as the executor reads it, list of int."""
+        return [int(self.code), *(self.operands.get(name, -1) for name in FIELDS)]
 
 
 def table(instructions):

@@ -1,5 +1,6 @@
 """Where things lie: named spans in flat arenas."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ class Span:
     @property
     def size(self):
         """Number of entries."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     def view(self, arena):
         """Return the span of an arena as an array of its shape."""

@@ -8,6 +8,7 @@ from minibn.kernels.cpu.views import describe_array, unlocked
 from minibn.nn.losses import SoftmaxCrossEntropy
 from minibn.nn.sequential import EVALUATION_BLOCK
 from minibn.program.describe import describe
+from minibn.program.epochs import rows_of_epoch, steps
 from minibn.program.instructions import table
 from minibn.program.operations import set_gather, table_of_kernels, used_codes
 from minibn.program.result import EpochResult
@@ -105,8 +106,8 @@ class Program:
         plain = x.dtype in _READABLE and x.dtype.isnative and x.flags.aligned
         return x if plain else x.astype(self.arena.dtype)
 
-    def run_epoch(self, x, y, order, batch_size=None, learning_rates=None, sample_weight=None):
-        """Train on one epoch inside one compiled call.
+    def run_epoch(self, x, y, order, batch_size=None, learning_rates=None, sample_weight=None, epochs=1):
+        """Train on one epoch, or several, inside one compiled call.
 
         Parameters
         ----------
@@ -123,6 +124,8 @@ class Program:
             One rate for every step, in place of the optimizer's.
         sample_weight : ndarray of float64, shape (N,), optional
             How often each row counts, in a program captured with ``weighted``; there once where None.
+        epochs : int
+            How many of equal length stand one behind the other in ``order``; the result covers them all.
 
         Returns
         -------
@@ -134,18 +137,17 @@ class Program:
         """
         self._check_owner()
         x, order = self._rows(x), np.ascontiguousarray(order, np.int64)
-        if order.ndim != 1 or order.size < 1:
-            raise ShapeError(
-                f"order must have shape (M,) with M at least 1, got {order.shape}; pass row indices"
-            )
-        batch_size = self._batch(len(order), batch_size)
-        rates = self._rates(learning_rates, _steps(len(order), batch_size))
+        epoch = rows_of_epoch(order, epochs)
+        batch_size = self._batch(epoch, batch_size)
+        rates = self._rates(learning_rates, epochs * steps(epoch, batch_size))
         if rates.size:
             self._given = None  # the rates of the steps are written over the optimizer's
         self._set_scalars()
         before = self.counts.copy()
         targets = self._targets(y, len(x), sample_weight)
-        result = self._play(self._training, x, targets, order, batch_size, True, rates, self.lines.output)
+        result = self._play(
+            self._training, x, targets, order, batch_size, True, rates, self.lines.output, epoch=epoch
+        )
         self._report_counts(before)
         return result
 
@@ -185,13 +187,14 @@ class Program:
             self._source = x, x.shape, source
         return source
 
-    def _play(self, lines, x, targets, order, batch_size, joins, rates, output, out=None):
-        losses, weights, correct = np.zeros((3, -(-len(order) // batch_size)))
+    def _play(self, lines, x, targets, order, batch_size, joins, rates, output, out=None, epoch=None):
+        epoch = epoch or len(order)
+        losses, weights, correct = np.zeros((3, len(order) // max(epoch, 1) * -(-epoch // batch_size)))
         out = np.empty((0, self.model.out_features), self.arena.dtype) if out is None else out
         updates = int(self.counts[0])
         entries = self._kernels(x)
         failed = self._execute(lines, entries, self.arena, self.stats, self.counts, self._described(x), *map(unlocked, targets),
-                               unlocked(order), batch_size, joins, *self._room, unlocked(rates), losses, weights, correct, output.offset, out)  # fmt: skip
+                               unlocked(order), epoch, batch_size, joins, *self._room, unlocked(rates), losses, weights, correct, output.offset, out)  # fmt: skip
         if failed < -1:
             self._explain(x, targets[0], order)
         if lines is self._training:
@@ -287,8 +290,3 @@ class Program:
 
     def __str__(self):
         return describe(self)
-
-
-def _steps(rows, batch_size):
-    """Return the number of training batches; a last one of a single row joins the one before it."""
-    return -(-rows // batch_size) - (rows > batch_size and rows % batch_size == 1)

@@ -5,6 +5,7 @@ import numpy as np
 from minibn import kernels
 from minibn.kernels.cpu import threaded
 from minibn.kernels.cpu.calls import address
+from minibn.kernels.cpu.shuffle import shuffle_repeatedly
 from minibn.program.executor import play
 from minibn.program.instructions import Code
 from minibn.program.operations import gather, kernel_and_examples
@@ -43,7 +44,7 @@ _THREADED = {
     "normalize_threaded": "Tx T1 T1 r Tx f1 f1 {} f3 n",
     "differentiate_threaded": "Tx Tx T1 T1 f1 f1 r Tx T1 T1 {} f3 n",
 }
-_PLAY = "i2 i1 T1 f1 i1 i1 i1 T1 f1 i1 n b i1 T1 f1 f1 f1 f1 n T2"
+_PLAY = "i2 i1 T1 f1 i1 i1 i1 T1 f1 i1 n n b i1 T1 f1 f1 f1 f1 n T2"
 
 
 def warm_up(everything=False, tell=None):
@@ -64,6 +65,7 @@ def warm_up(everything=False, tell=None):
     versions = list(_training(np.float32))
     if everything:
         versions += [*_training(np.float64), *_public(np.float32), *_public(np.float64)]
+        versions.append((shuffle_repeatedly, (np.empty(1, np.uint32), 0, *_examples("i1 i2", np.float32))))
     versions = list({(f, *map(_type, examples)): (f, examples) for f, examples in versions}.values())
     for done, (function, examples) in enumerate(versions, 1):
         address(function, *examples)

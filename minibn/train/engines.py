@@ -79,9 +79,11 @@ class ProgramEngine:
         """Compile what an epoch needs, without training."""
         self.program.warm(part.x, part.y)
 
-    def run_epoch(self, part, order, learning_rates=None):
+    def run_epoch(self, part, order, learning_rates=None, epochs=1):
         """Train on the rows ``order``; see :meth:`minibn.program.Program.run_epoch`."""
-        return self.program.run_epoch(part.x, part.y, order, self.batch_size, learning_rates, part.weight)
+        return self.program.run_epoch(
+            part.x, part.y, order, self.batch_size, learning_rates, part.weight, epochs
+        )
 
     def evaluate(self, part):
         """Evaluate; see :meth:`minibn.program.Program.evaluate`."""

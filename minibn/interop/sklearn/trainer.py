@@ -2,9 +2,8 @@
 
 import numpy as np
 
-MOST_ROWS = (
-    1 << 20
-)  # rows of one compiled call, which bounds the memory of its order and its answer to Ctrl-C
+MOST_ROWS = 1 << 20  # of one compiled call, which bounds the memory of its order and its answer to Ctrl-C
+_SHUFFLED_HERE = 1 << 14  # rows from which taking a generator's state out and back costs less than it saves
 
 
 class Trainer:
@@ -39,19 +38,18 @@ class Trainer:
         order : ndarray of int64, shape (epochs * N,)
         batch_size : int
         epochs : int
-            More than one only where the batches of an epoch are all full.
 
         Returns
         -------
         list of float
             Mean loss of each epoch; the last one is NaN where training met a loss that was not finite.
         """
+        from minibn.train.batches import batch_bounds
+
         self.engine.batch_size = batch_size
-        result = self.engine.run_epoch(_part(rows), order)
-        if result.failed_step is None:
-            return _mean_losses(result, len(result.losses) // epochs)
-        steps = len(order) // epochs // batch_size if epochs > 1 else len(order)
-        return [*_mean_losses(result, steps), float("nan")]
+        result = self.engine.run_epoch(_part(rows), order, epochs=epochs)
+        losses = _mean_losses(result, len(batch_bounds(len(order) // epochs, batch_size)))
+        return losses if result.failed_step is None else [*losses, float("nan")]
 
     def evaluate(self, rows):
         """Return the mean loss of some rows in evaluation mode."""
@@ -87,6 +85,12 @@ class Order:
     def take(self, epochs):
         """Return the orders of the next epochs, one behind the other: ndarray of int64, shape (epochs * rows,)."""
         orders = np.empty((epochs, len(self._rows)), np.int64)
+        if (
+            self._rng is not None
+            and orders.size >= _SHUFFLED_HERE
+            and _shuffle(self._rng, self._rows, orders)
+        ):
+            return orders.reshape(-1)
         for order in orders:
             if self._rng is not None:
                 self._rng.shuffle(self._rows)
@@ -94,12 +98,25 @@ class Order:
         return orders.reshape(-1)
 
 
-def epochs_at_once(rows, batch_size, surely, left):
+def _shuffle(rng, rows, orders):
+    """Write the orders that ``rng.shuffle(rows)`` would give, and return whether that is possible."""
+    state = rng.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937" or len(rows) >= 1 << 32:
+        return False
+    from minibn.kernels.cpu.shuffle import shuffle_repeatedly
+
+    twister = state["state"]
+    twister["pos"] = shuffle_repeatedly(twister["key"], twister["pos"], rows, orders)
+    rng.set_state(state)
+    return True
+
+
+def epochs_at_once(rows, surely, left):
     """Return how many epochs one compiled call may play.
 
     Parameters
     ----------
-    rows, batch_size : int
+    rows : int
     surely : float
         Epochs until training may stop at the earliest.
     left : int
@@ -108,8 +125,5 @@ def epochs_at_once(rows, batch_size, surely, left):
     Returns
     -------
     int
-        1 where the last batch of an epoch is not full, since batches are cut from all epochs in one row.
     """
-    if rows % batch_size or batch_size == 1:  # a last single row would join the epoch before
-        return 1
     return int(max(1, min(surely, left, MOST_ROWS // rows)))

@@ -100,7 +100,7 @@ class Training:
         e = self.estimator
         if self.held is not None or e.verbose or (e.solver == "sgd" and e.learning_rate == "invscaling"):
             return 1
-        return epochs_at_once(len(self.rows), self.batch_size, progress.surely, left)
+        return epochs_at_once(len(self.rows), progress.surely, left)
 
     def _record(self, loss):
         e = self.estimator
@@ -108,7 +108,8 @@ class Training:
         e.t_ += len(self.rows)
         e.loss_ = loss
         e.loss_curve_.append(loss)
-        report(e, f"Iteration {e.n_iter_}, loss = {loss:.8f}")
+        if e.verbose:
+            report(e, f"Iteration {e.n_iter_}, loss = {loss:.8f}")
         if self.held is not None:
             self._validate()
 

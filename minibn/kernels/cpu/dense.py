@@ -5,8 +5,9 @@ large layers there is :mod:`minibn.kernels.cpu.dense_blas`.
 """
 
 from minibn.kernels.compile import kernel, kernel_part
+from minibn.kernels.cpu.product import product
 from minibn.kernels.cpu.scratch import PANEL, panel_like, scratch_like
-from minibn.kernels.cpu.strip import WIDTH, strip
+from minibn.kernels.cpu.strip import WIDTH
 from minibn.kernels.cpu.views import flat, optional
 
 
@@ -14,10 +15,8 @@ from minibn.kernels.cpu.views import flat, optional
 def _product(a, row_step, depth_step, b, base, out, depth):
     """Write base + a b, where a may lie transposed in memory, b is flat, and ``base`` is one row or empty."""
     rows, columns = out.shape
-    flat_a, flat_out, wide = flat(a), flat(out), WIDTH // out.itemsize
-    for j in range(0, columns, wide):
-        strip(flat_a, 0, row_step, depth_step, b, j, columns, depth, base, j, 0, flat_out, j, columns,
-              rows, min(wide, columns - j))  # fmt: skip
+    product(flat(a), 0, row_step, depth_step, b, 0, columns, depth, base, 0, 0, flat(out), 0, columns,
+            rows, columns)  # fmt: skip
 
 
 @kernel_part
@@ -34,17 +33,16 @@ def _product_turned(a, b, out):
                 for k in range(terms):
                     panel[k * wide + t] = b[j + t, start + k]
             base = flat_out if start else flat_out[:0]
-            strip(a, start, depth, 1, panel, 0, wide, terms, base, j, columns, flat_out, j, columns,
-                  rows, width)  # fmt: skip
+            product(a, start, depth, 1, panel, 0, wide, terms, base, j, columns, flat_out, j, columns,
+                    rows, width)  # fmt: skip
 
 
 @kernel_part
 def _column_sums(a, rows, sums):
     """Write the sum of each column of a flat a: a product with a row of ones."""
-    one, columns, wide = scratch_like(a), sums.size, WIDTH // sums.itemsize
+    one, columns = scratch_like(a), sums.size
     one[0] = 1
-    for j in range(0, columns, wide):
-        strip(one, 0, 0, 0, a, j, columns, rows, a[:0], 0, 0, sums, j, 0, 1, min(wide, columns - j))
+    product(one, 0, 0, 0, a, 0, columns, rows, a[:0], 0, 0, sums, 0, 0, 1, columns)
 
 
 @kernel

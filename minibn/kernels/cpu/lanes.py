@@ -73,6 +73,10 @@ class Lanes:
         """Return a line of one value."""
         return self._splat(value, self.vector)
 
+    def splat_wide(self, value):
+        """Return as many float64 lanes of one value."""
+        return self._splat(value, self.wide)
+
     def splat_bit(self, value):
         """Return a mask of one bit."""
         return self._splat(value, self.bits)
@@ -120,6 +124,10 @@ class Lanes:
     def widen(self, value):
         """Return a line as float64."""
         return self.builder.fpext(value, self.wide) if self.size == 4 else value
+
+    def narrow(self, value):
+        """Return float64 lanes in the dtype of the vectors."""
+        return self.builder.fptrunc(value, self.vector) if self.size == 4 else value
 
     def accumulate(self, value, pointer, index):
         """Add float64 values, one for each lane, to the sums at ``pointer[index]``."""

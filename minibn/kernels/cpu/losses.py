@@ -7,12 +7,14 @@ import numpy as np
 from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.maths import decay
 from minibn.kernels.cpu.scratch import scratch_like
+from minibn.kernels.cpu.softmax_rows import share_row, shift_row
 from minibn.kernels.cpu.views import flat, optional
 
 _EVEN = np.empty(0)
 _SUMS = 32  # independent sums, which fill the vector registers
 _FULL = 1e250  # far enough below the largest float64 for one more factor, a number of classes
 _BLOCK = 64  # rows that stay in the first-level cache between the passes
+_MANY = 32  # classes from which a row is long enough for vectors
 
 
 @kernel_part
@@ -32,12 +34,26 @@ def _weight(label, class_weight):
 
 
 @kernel_part
-def _highest(row):
-    """Return the largest entry; NaN need not be found here, since it makes the row's sum NaN."""
+def _shift(row, out):
+    """Write a row less its largest entry, and return that; NaN need not be found, since it makes the row's sum NaN."""
     highest = row[0]
     for k in range(1, row.size):
         highest = row[k] if row[k] > highest else highest
+    for k in range(row.size):
+        out[k] = row[k] - highest
     return highest
+
+
+@kernel_part
+def _share(powers):
+    """Divide a row by its sum, and return that."""
+    total = np.float64(0)
+    for k in range(powers.size):
+        total += powers[k]
+    inverse = 1.0 / total
+    for k in range(powers.size):
+        powers[k] = powers[k] * inverse
+    return total
 
 
 @kernel
@@ -71,20 +87,14 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
         last = min(first + _BLOCK, rows)
         for i in range(first, last):
             row, out = logits[i], probabilities[i]
-            highest = _highest(row)
-            for k in range(classes):
-                out[k] = row[k] - highest
+            highest = shift_row(row, out) if classes >= _MANY else _shift(row, out)
             loss += _weight(labels[i], weights) * (np.float64(highest) - np.float64(row[labels[i]]))
         block = powers[first * classes : last * classes]
         for k in range(block.size):  # many rows at once fill the vector registers
             block[k] = decay(block[k])
         for i in range(first, last):
-            out, total = probabilities[i], np.float64(0)
-            for k in range(classes):
-                total += out[k]
-            inverse = 1.0 / total
-            for k in range(classes):
-                out[k] = out[k] * inverse
+            out = probabilities[i]
+            total = share_row(out) if classes >= _MANY else _share(out)
             if weights.size:
                 loss += weights[labels[i]] * math.log(total)
             else:  # the sum of logarithms is that of their product, and one logarithm serves many rows
@@ -114,13 +124,19 @@ def softmax_cross_entropy_backward(probabilities, labels, class_weight, dlogits)
     Bishop 2006, equation 4.109.
     """
     weights = optional(class_weight, _EVEN)
-    total = _total_weight(labels, weights)
-    for i in range(probabilities.shape[0]):
-        row, out = probabilities[i], dlogits[i]
-        factor = _weight(labels[i], weights) / total
-        for k in range(row.size):
-            out[k] = row[k] * factor
-        out[labels[i]] = (np.float64(row[labels[i]]) - 1.0) * factor
+    total, classes = _total_weight(labels, weights), probabilities.shape[1]
+    source, out, factor = flat(probabilities), flat(dlogits), 1.0 / total
+    if weights.size == 0:
+        for k in range(source.size):
+            out[k] = source[k] * factor
+    for i in range(labels.size):
+        start = i * classes
+        if weights.size:
+            factor = weights[labels[i]] / total
+            for k in range(start, start + classes):
+                out[k] = source[k] * factor
+        place = start + labels[i]
+        out[place] = (np.float64(source[place]) - 1.0) * factor
 
 
 @kernel

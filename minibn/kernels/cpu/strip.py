@@ -2,22 +2,32 @@
 
 Every step of a sum loads one vector of b and multiplies it with one number from each row of a. The compiler does
 not find that form by itself: a plain loop stores its partial sums at every step. Each entry is one chain of fused
-multiply-adds in the order of the sum, so it does not depend on how a product is cut into tiles.
+multiply-adds in the order of the sum, so it does not depend on how a product is cut into tiles. The terms of the sum
+may be given as a list (:mod:`minibn.kernels.cpu.terms`).
 """
 
-import numpy as np
 from llvmlite import ir
-from numba import config, types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from minibn.kernels.cpu.lanes import INDEX, LINE, Lanes
 
 ROWS = 8
 """Rows of a tile: enough independent chains to hide the latency of a multiply-add."""
 
+VECTORS = 4
+"""Vectors of a tile of a single row, whose chains are side by side instead."""
+
 WIDTH = LINE
-"""Bytes of a row of a tile: one vector register."""
+"""Bytes of a row of a tile of several rows: one vector register."""
+
+
+def rows_of_tile(builder, first, rows, height=ROWS):
+    """Return the numbers of a tile's rows; those beyond the last repeat it."""
+    last, taken = builder.sub(rows, INDEX(1)), []
+    for r in range(height):
+        row = builder.add(first, INDEX(r))
+        taken.append(builder.select(builder.icmp_signed("<", row, last), row, last))
+    return taken
 
 
 def _starts(builder, base, step, rows):
@@ -25,105 +35,71 @@ def _starts(builder, base, step, rows):
     return [builder.gep(base, [builder.mul(row, step)]) for row in rows]
 
 
-def _tile(builder, lanes, arguments, masks, first):
-    """Write the machine code of the tile that begins at a row; rows beyond the last repeat it."""
-    a, row_step, depth_step, b, b_step, depth, base, base_step, _, out, out_step, rows, _ = arguments
-    mask, base_mask = masks
-    last = builder.sub(rows, INDEX(1))
-    taken = []
-    for r in range(ROWS):
-        row = builder.add(first, INDEX(r))
-        taken.append(builder.select(builder.icmp_signed("<", row, last), row, last))
-    totals = [cgutils.alloca_once(builder, lanes.vector) for _ in range(ROWS)]
-    for total, start in zip(totals, _starts(builder, base, base_step, taken), strict=True):
-        builder.store(lanes.load(start, INDEX(0), base_mask), total)
+def _term(builder, place, terms, listed):
+    """Return the number of the term at a place of the sum."""
+    number = builder.load(builder.gep(terms, [builder.select(listed, place, INDEX(0))]))
+    return builder.select(listed, number, place)
+
+
+def _tile(builder, lanes, arguments, masks, taken):
+    """Write the machine code of a tile of some rows, with a vector for every two masks: of the sum, and of its base."""
+    a, row_step, depth_step, b, b_step, depth, base, base_step, _, out, out_step, terms, listed, *_ = (
+        arguments
+    )
+    columns = [(INDEX(part * lanes.count), *both) for part, both in enumerate(masks)]
+    totals = [[cgutils.alloca_once(builder, lanes.vector) for _ in columns] for _ in taken]
+    for row, start in zip(totals, _starts(builder, base, base_step, taken), strict=True):
+        for total, (column, _, base_mask) in zip(row, columns, strict=True):
+            builder.store(lanes.load(start, column, base_mask), total)
     a_rows = _starts(builder, a, row_step, taken)
     with cgutils.for_range(builder, depth) as loop:
-        vector = lanes.load(b, builder.mul(loop.index, b_step), mask)
-        along = builder.mul(loop.index, depth_step)
-        for total, a_row in zip(totals, a_rows, strict=True):
+        term = _term(builder, loop.index, terms, listed)
+        b_row, along = builder.gep(b, [builder.mul(term, b_step)]), builder.mul(term, depth_step)
+        vectors = [lanes.load(b_row, column, mask) for column, mask, _ in columns]
+        for row, a_row in zip(totals, a_rows, strict=True):
             factor = lanes.splat(builder.load(builder.gep(a_row, [along])))
-            builder.store(lanes.multiply_add(factor, vector, builder.load(total)), total)
-    for total, row in zip(totals, _starts(builder, out, out_step, taken), strict=True):
-        lanes.store(builder.load(total), row, INDEX(0), mask)
+            for total, vector in zip(row, vectors, strict=True):
+                builder.store(lanes.multiply_add(factor, vector, builder.load(total)), total)
+    for row, start in zip(totals, _starts(builder, out, out_step, taken), strict=True):
+        for total, (column, mask, _) in zip(row, columns, strict=True):
+            lanes.store(builder.load(total), start, column, mask)
 
 
-def _function(context, module, dtype, arguments):
-    """Return the strip as a function of a module, which is never copied into its callers."""
+def _walk(builder, lanes, arguments, height=ROWS, vectors=1):
+    """Write the machine code of all tiles of a strip."""
+    base_width, rows, width = (arguments[i] for i in (8, -2, -1))
+    starts = [INDEX(part * lanes.count) for part in range(vectors)]
+    masks = [tuple(lanes.mask(start, extent) for extent in (width, base_width)) for start in starts]
+    with cgutils.for_range_slice(builder, INDEX(0), rows, INDEX(height)) as (first, _):
+        _tile(builder, lanes, arguments, masks, rows_of_tile(builder, first, rows, height))
+
+
+def strip_function(context, module, dtype):
+    """Return a strip as a function of a module, which is never copied into its callers.
+
+    It writes base + sum over k of a[row, k] * b[k, column] for some rows and one vector of columns, or for one row and
+    ``VECTORS`` of them. Its arguments are a, its steps from row to row and from term to term; b, its step; the number
+    of terms; base, its step and its columns, which are all or none; out, its step; a list of terms, and whether it is
+    one; rows and columns.
+    """
     name = f"minibn_strip_{dtype}"
     if name in module.globals:
         return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [a.type for a in arguments]), name)
+    pointer, terms = context.get_value_type(dtype).as_pointer(), INDEX.as_pointer()
+    kinds = [pointer, INDEX, INDEX, pointer, INDEX, INDEX, pointer, INDEX, INDEX, pointer, INDEX, terms,
+             ir.IntType(1), INDEX, INDEX]  # fmt: skip
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     builder = ir.IRBuilder(function.append_basic_block())
     whole, half = (Lanes(context, builder, dtype, line) for line in (LINE, LINE // 2))
-    with builder.if_else(builder.icmp_signed("<=", function.args[-1], INDEX(half.count))) as (narrow, wide):
-        with narrow:  # half a vector costs half as much where the machine adds 32 bytes at a time
-            _walk(builder, half, function.args)
-        with wide:
-            _walk(builder, whole, function.args)
+    rows, width = function.args[-2:]
+    with builder.if_then(builder.icmp_signed("==", rows, INDEX(1))):
+        _walk(builder, whole, function.args, 1, VECTORS)
+        builder.ret_void()
+    with builder.if_then(builder.icmp_signed("<=", width, INDEX(half.count))):
+        _walk(builder, half, function.args)  # costs half as much where the machine adds 32 bytes at a time
+        builder.ret_void()
+    _walk(builder, whole, function.args)
     builder.ret_void()
     return function
-
-
-def _walk(builder, lanes, arguments):
-    """Write the machine code of all tiles of a strip."""
-    masks = lanes.mask(INDEX(0), arguments[-1]), lanes.mask(INDEX(0), arguments[8])
-    with cgutils.for_range_slice(builder, INDEX(0), arguments[-2], INDEX(ROWS)) as (first, _):
-        _tile(builder, lanes, arguments, masks, first)
-
-
-def _emit(context, builder, signature, arguments):
-    """Call the strip with a pointer in place of each array and its first entry."""
-    arrays = {i: context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 4, 8, 11)}
-    pointers = {i: builder.gep(array.data, [arguments[i + 1]]) for i, array in arrays.items()}
-    given, none = [], ir.Constant(INDEX, 0)
-    for i, argument in enumerate(arguments):
-        if i - 1 not in arrays:
-            given.append(pointers.get(i, argument))
-    has_base = builder.icmp_signed(">", arrays[8].nitems, none)
-    given.insert(8, builder.select(has_base, arguments[-1], none))
-    builder.call(_function(context, builder.module, signature.args[0].dtype, given), given)
-    return context.get_dummy_value()
-
-
-def _plain_strip(a, a_start, row_step, depth_step, b, b_start, b_step, depth,
-                 base, base_start, base_step, out, out_start, out_step, rows, width):  # fmt: skip
-    """Write base + sum over k of a[row, k] * b[k, column] for one vector of columns.
-
-    Parameters
-    ----------
-    a, b, base, out : ndarray of float32 or float64, 1-D
-        ``base`` may be empty, for zero.
-    a_start, b_start, base_start, out_start : int
-        First entry of the strip in each array.
-    row_step, depth_step : int
-        Entries of a from row to row, and from one term of the sum to the next.
-    b_step, base_step, out_step : int
-        Entries from row to row; ``base_step`` 0 adds the same row everywhere.
-    depth : int
-        Terms of the sum.
-    rows, width : int
-        Size of the strip; columns at most one vector register.
-    """
-    columns = np.arange(width)
-    for r in range(rows):
-        start = base_start + r * base_step
-        total = base[start + columns] if base.size else np.zeros(width, out.dtype)
-        for k in range(depth):
-            total = total + a[a_start + r * row_step + k * depth_step] * b[b_start + k * b_step + columns]
-        out[out_start + r * out_step + columns] = total
-
-
-@intrinsic
-def _compiled_strip(typing_context, a, a_start, row_step, depth_step, b, b_start, b_step, depth,
-                    base, base_start, base_step, out, out_start, out_step, rows, width):  # fmt: skip
-    step = types.intp
-    signature = types.void(
-        a, step, step, step, b, step, step, step, base, step, step, out, step, step, step, step
-    )
-    return signature, _emit
-
-
-strip = _plain_strip if config.DISABLE_JIT else _compiled_strip  # type: ignore[attr-defined]
