@@ -49,6 +49,10 @@ class MissingExtraError(MinibnError, ImportError):
     """An optional package is not installed; the message holds the pip line."""
 
 
+class DeviceError(MinibnError, RuntimeError):
+    """No CUDA device can be used, or an array lies somewhere else than on it."""
+
+
 class WorkerError(MinibnError, RuntimeError):
     """A process that worked for this one died."""
 

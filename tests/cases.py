@@ -34,6 +34,7 @@ class Case:
     ``inputs(rng, shape, dtype)`` makes the arguments in the order of kernel and function; ``oracle(*inputs)``
     the results, first what the call returns (where ``returns``), then each of ``outputs``, or the arrays at
     ``changed``. On the tape, the first ``tensors`` inputs are tensors, and ``gradient(dy, *inputs)`` gives theirs.
+    ``cuda`` is the tolerance of the twin on CUDA, which is float32 throughout.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Case:
     tensors: int = 1
     gradient: Callable | None = None
     shapes: tuple = SMALL
+    cuda: float = 1e-5
 
     def make(self, shape, dtype, seed=0):
         return self.inputs(np.random.default_rng([seed, *shape]), shape, dtype)
@@ -435,7 +437,7 @@ def weighted_cross_entropy(label, classes):
 
 def updates(label, kernel, inputs, changed):
     oracle = getattr(oracles, kernel.removesuffix("_inplace"))
-    return Case(f"{kernel} {label}", inputs, oracle, kernel, changed=changed)
+    return Case(f"{kernel} {label}", inputs, oracle, kernel, changed=changed, cuda=1e-6)
 
 
 STATE = [

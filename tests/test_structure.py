@@ -142,16 +142,24 @@ def calls(path):
             yield decorator.lineno, ast.unparse(decorator), {}
 
 
-def test_compiler_flags_live_in_one_file():
+def test_compiler_flags_live_in_one_file_for_each_target():
     names = ("njit", "jit", "vectorize", "guvectorize", "stencil", "cfunc")
     found = [
         f"{path.relative_to(ROOT)}:{line}"
         for path in SOURCES
-        if path != PACKAGE / "kernels" / "compile.py"
+        if path not in (PACKAGE / "kernels" / "compile.py", PACKAGE / "kernels" / "cuda" / "target.py")
         for line, name, _ in calls(path)
         if name.split("(")[0].split(".")[-1] in names
     ]
     assert not found
+
+
+def test_one_file_names_numba_cuda():
+    """Its successor has another name, and comes when it comes."""
+    target = PACKAGE / "kernels" / "cuda" / "target.py"
+    named = {path for path in SOURCES if any(m.startswith("numba.cuda") for _, m in imported(path))}
+    mentioned = {path for path in SOURCES if "numba_cuda" in path.read_text()}
+    assert (named, mentioned) == ({target}, set())
 
 
 def test_no_full_fast_math():

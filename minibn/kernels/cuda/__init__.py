@@ -1,0 +1,36 @@
+"""The kernels on CUDA: the names, arguments and meaning of :mod:`minibn.kernels`, on arrays of the device.
+
+Arrays are float32. A mean is two float32 numbers per channel, shape (2, C), whose sum it is. Calls are queued on a
+stream and return at once. Without a device everything imports, and the first use says in one line what is missing.
+"""
+
+from minibn.kernels.cuda.arrays import empty, to_device
+from minibn.kernels.cuda.batch_norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
+from minibn.kernels.cuda.batch_norm_relu import batch_norm_relu_backward, batch_norm_relu_forward
+from minibn.kernels.cuda.statistics import (
+    mean_to_device,
+    mean_to_host,
+    update_running_stats_inplace,
+    var_to_device,
+    var_to_host,
+)
+from minibn.kernels.cuda.target import missing, require
+from minibn.kernels.cuda.workspace import Workspace
+
+__all__ = [
+    "Workspace",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_norm_inference",
+    "batch_norm_relu_backward",
+    "batch_norm_relu_forward",
+    "empty",
+    "mean_to_device",
+    "mean_to_host",
+    "missing",
+    "require",
+    "to_device",
+    "update_running_stats_inplace",
+    "var_to_device",
+    "var_to_host",
+]

@@ -1,0 +1,68 @@
+"""The one file that names ``numba.cuda``: what a kernel is made with, and what to say where that is missing.
+
+numba-cuda is in maintenance; its successor has to fit in here, and its vector loads into
+:mod:`minibn.kernels.cuda.vectors`. Nothing here has a signature, so importing needs neither a driver nor a device.
+"""
+
+from numba.core import config
+
+from minibn.errors import DeviceError
+
+try:
+    from numba import cuda
+except (
+    ImportError,
+    AttributeError,
+) as error:  # a numba without it, or one that the numba-cuda here does not fit
+    cuda = None  # type: ignore[assignment]
+    _broken = " ".join(str(error).split())
+
+#: Whether kernels run as Python threads, one per CUDA thread (``NUMBA_ENABLE_CUDASIM=1``).
+SIMULATED = bool(config.ENABLE_CUDASIM)  # type: ignore[attr-defined]
+_PIP = "pip install 'minibn[cuda]'"
+
+
+def missing():
+    """Say in one line what CUDA kernels lack here, and the remedy; None where they can run."""
+    if cuda is None:
+        return f"numba.cuda cannot be imported ({_broken}); {_PIP}"
+    if cuda.implementation != "NVIDIA":
+        return f"CUDA kernels need numba-cuda, which is not installed; {_PIP}"
+    if not cuda.is_available():
+        reason = " ".join((cuda.cuda_error() or "no device found").split()).split(". ")[0]
+        return f"no CUDA device can be used ({reason}); install NVIDIA's driver, 580 or newer, or use the CPU"
+    return None
+
+
+def require():
+    """Raise where CUDA kernels cannot run.
+
+    Raises
+    ------
+    DeviceError
+        With the line of :func:`missing`.
+    """
+    if reason := missing():
+        raise DeviceError(reason)
+
+
+def multiprocessors():
+    """Return the number of multiprocessors of the current device; of the simulator, 1."""
+    return 1 if SIMULATED else cuda.get_current_device().MULTIPROCESSOR_COUNT
+
+
+def kernel(threads):
+    """Return a decorator that compiles a kernel for blocks of at most ``threads`` threads, on its first launch."""
+    return cuda.jit() if SIMULATED else cuda.jit(launch_bounds=threads)
+
+
+def device_function(function):
+    """Make a function that becomes a part of every kernel that calls it, so that it can be compiled without a device."""
+    return (cuda.jit(device=True) if SIMULATED else cuda.jit(device=True, inline="always"))(function)
+
+
+def intrinsic(function):
+    """Make a function out of one that writes LLVM's code."""
+    from numba.cuda.extending import intrinsic as make
+
+    return make(function)
