@@ -2,12 +2,21 @@
 
 from dataclasses import dataclass
 
-from numba import float32, int32, types
+from numba import float32, int32, int64, types
 
-from minibn.kernels.cuda import gradients, moments, normalize, statistics
+from minibn.kernels.cuda import (
+    activations,
+    cross_entropy,
+    elementwise,
+    gradients,
+    moments,
+    normalize,
+    optimizers,
+    statistics,
+)
 
 THREADS = 256
-A, COUNTERS = float32[::1], int32[::1]
+A, COUNTERS, LABELS = float32[::1], int32[::1], int64[::1]
 SIZES = (int32,) * 5
 
 
@@ -46,8 +55,39 @@ def _batch_norm(width, planes):
                     (A, A, *SIZES, *factors, A, A, A))  # fmt: skip
 
 
+def _elementwise(width):
+    label = f"{4 * width} bytes"
+    for formula in ("_relu", "_sigmoid", "_tanh"):
+        yield Build(f"apply {formula[1:]}, {label}", elementwise.make_map,
+                    (getattr(activations, formula), width, THREADS), (A, int32, A))  # fmt: skip
+    for formula in ("_open", "_sigmoid_slope", "_tanh_slope"):
+        yield Build(f"apply_pair {formula[1:]}, {label}", elementwise.make_map_pair,
+                    (getattr(activations, formula), width, THREADS), (A, A, int32, A))  # fmt: skip
+    kind, scalars = (width, THREADS), (float32,) * 5
+    yield Build(f"descend {label}", optimizers.make_descend, kind, (A, A, int32, *scalars[:2]))
+    yield Build(f"descend_with_velocity {label}", optimizers.make_descend_with_velocity, kind,
+                (A, A, A, int32, *scalars))  # fmt: skip
+    yield Build(f"adapt {label}", optimizers.make_adapt, kind, (A, A, A, A, int32, *scalars, float32))
+
+
+def _losses():
+    sizes, room = (int32,) * 3, (A, COUNTERS)
+    for weighted in (False, True):
+        label = ", class weights" if weighted else ""
+        yield Build(f"cross_entropy{label}", cross_entropy.make_cross_entropy, (THREADS, weighted),
+                    (A, LABELS, A, *sizes, *room, A, A))  # fmt: skip
+        yield Build(f"cross_entropy_gradient{label}", cross_entropy.make_cross_entropy_gradient,
+                    (THREADS, weighted), (A, LABELS, A, A, *sizes, A))  # fmt: skip
+    yield Build("total_weight", cross_entropy.make_total_weight, (THREADS,), (LABELS, A, int32, *room, A))
+    yield Build("squared_error", cross_entropy.make_squared_error, (THREADS,), (A, A, int32, *room, A))
+    yield Build("squared_error_gradient", cross_entropy.make_squared_error_gradient, (THREADS,),
+                (A, A, int32, float32, A))  # fmt: skip
+
+
 def builds():
     """Return every kernel in every variant."""
     found = [build for planes in (False, True) for width in (4, 1) for build in _batch_norm(width, planes)]
+    found += [build for width in (4, 1) for build in _elementwise(width)]
+    found += _losses()
     found.append(Build("move", statistics.make_move, (THREADS,), (A, A, A, A, int32, float32, float32)))
     return found
