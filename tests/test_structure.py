@@ -24,7 +24,7 @@ LEVELS = {
 NEIGHBOURS = {("train", "data"), ("train", "metrics"), ("sklearn", "interop")}
 PEERS = {
     "errors": set(),
-    "kernels": {"numpy", "numba", "llvmlite", "scipy"},
+    "kernels": {"numpy", "numba", "llvmlite", "scipy", "cuda"},  # the last comes with numba-cuda
     "train": {"numpy", "safetensors"},
     "lab": {"numpy", "scipy"},
     "interop": {"numpy", "scipy", "sklearn"},

@@ -15,6 +15,8 @@ from minibn.kernels.cuda.activations import (
 from minibn.kernels.cuda.arrays import empty, to_device
 from minibn.kernels.cuda.batch_norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
 from minibn.kernels.cuda.batch_norm_relu import batch_norm_relu_backward, batch_norm_relu_forward
+from minibn.kernels.cuda.dense import dense_backward, dense_forward
+from minibn.kernels.cuda.dense_blas import dense_library
 from minibn.kernels.cuda.losses import (
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
@@ -40,6 +42,9 @@ __all__ = [
     "batch_norm_inference",
     "batch_norm_relu_backward",
     "batch_norm_relu_forward",
+    "dense_backward",
+    "dense_forward",
+    "dense_library",
     "empty",
     "mean_to_device",
     "mean_to_host",

@@ -1,9 +1,11 @@
 """Arrays on the device: taking those of the caller, checked, and moving statistics to and from float64."""
 
+import math
+
 import numpy as np
 
 from minibn.errors import DeviceError, DtypeError, ShapeError
-from minibn.kernels.cuda.target import SIMULATED, cuda, require
+from minibn.kernels.cuda.target import SIMULATED, address_of, cuda, require
 
 _FLOAT32 = np.dtype(np.float32)
 
@@ -61,11 +63,12 @@ def flat(name, value):
 
 def aligned(*arrays):
     """Say whether all arrays begin at a multiple of 16 bytes."""
-    return all(_address(array) % 16 == 0 for array in arrays)
+    return all(address_of(array) % 16 == 0 for array in arrays)
 
 
-def _address(array):
-    return array.ctypes.data if SIMULATED else array.device_ctypes_pointer.value
+def given(array):
+    """Say whether an optional array is there: None and an empty array are not."""
+    return array is not None and math.prod(array.shape) > 0
 
 
 def to_device(array, stream=0):

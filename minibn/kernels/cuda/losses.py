@@ -4,7 +4,7 @@ import numpy as np
 
 from minibn.errors import DtypeError
 from minibn.kernels.cuda import positions
-from minibn.kernels.cuda.arrays import device_array, empty, flat, on_device
+from minibn.kernels.cuda.arrays import device_array, empty, flat, given, on_device
 from minibn.kernels.cuda.cross_entropy import (
     make_cross_entropy,
     make_cross_entropy_gradient,
@@ -36,7 +36,7 @@ def _row_shape(scores):
 
 def _weights(class_weight, scores):
     """Return class weights and whether there are any; the scores stand in for none."""
-    weighted = class_weight is not None and class_weight.size > 0
+    weighted = given(class_weight)
     return flat("class_weight", class_weight) if weighted else flat("logits", scores), weighted
 
 

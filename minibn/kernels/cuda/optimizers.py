@@ -6,7 +6,7 @@ import math
 import numpy as np
 from numba import float32
 
-from minibn.kernels.cuda.arrays import flat
+from minibn.kernels.cuda.arrays import flat, given
 from minibn.kernels.cuda.elementwise import launch, size_of
 from minibn.kernels.cuda.target import cuda, kernel
 from minibn.kernels.cuda.vectors import make_vectors
@@ -136,7 +136,7 @@ def sgd_update_inplace(param, grad, velocity, learning_rate, momentum, nesterov,
     """
     rate, decay, keep = np.float32(learning_rate), np.float32(weight_decay), np.float32(momentum)
     arrays = {"param": param, "grad": grad}
-    if velocity is not None and math.prod(velocity.shape):
+    if given(velocity):
         arrays["velocity"] = velocity
     size = size_of(**arrays)
     plain = [flat(name, array) for name, array in arrays.items()]

@@ -4,6 +4,8 @@ numba-cuda is in maintenance; its successor has to fit in here, and its vector l
 :mod:`minibn.kernels.cuda.vectors`. Nothing here has a signature, so importing needs neither a driver nor a device.
 """
 
+import ctypes
+
 from numba.core import config
 
 from minibn.errors import DeviceError
@@ -66,3 +68,41 @@ def intrinsic(function):
     from numba.cuda.extending import intrinsic as make
 
     return make(function)
+
+
+def address_of(array):
+    """Return where an array begins in the memory of the device."""
+    return array.ctypes.data if SIMULATED else array.device_ctypes_pointer.value
+
+
+def stream_address(stream):
+    """Return what libraries of NVIDIA's call a stream: 0 for the default one, and for those of the simulator."""
+    if SIMULATED:
+        return 0
+    if hasattr(stream, "__cuda_stream__"):
+        return int(stream.__cuda_stream__()[1])
+    return int(getattr(stream, "handle", stream))
+
+
+def load_library(name):
+    """Load a library of NVIDIA's from where the installed packages or the toolkit keep it.
+
+    Parameters
+    ----------
+    name : str
+        Such as "cublas".
+
+    Returns
+    -------
+    ctypes.CDLL or None
+        None where it is not to be found, and where no device is there to use it.
+    """
+    if SIMULATED or missing():
+        return None
+    try:
+        from cuda import pathfinder
+
+        path = pathfinder.load_nvidia_dynamic_lib(name).abs_path
+    except (ImportError, RuntimeError):
+        return None
+    return ctypes.CDLL(path) if path else None

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minibn.kernels.cuda.arrays import to_device
+from minibn.kernels.cuda.target import stream_address
 
 
 class Workspace:
@@ -29,7 +30,7 @@ _WORKSPACES: dict = {}
 
 def workspace_of(stream):
     """Return the workspace that all calls on a stream share, which wait for each other anyway."""
-    return _WORKSPACES.setdefault(getattr(stream, "handle", stream), Workspace())
+    return _WORKSPACES.setdefault(stream_address(stream), Workspace())
 
 
 def forget_workspaces():
