@@ -6,9 +6,12 @@ from numba import float32, int32, int64, types
 
 from minibn.kernels.cuda import (
     activations,
+    column_sums,
     cross_entropy,
+    dense_blas,
     elementwise,
     gradients,
+    matrix_product,
     moments,
     normalize,
     optimizers,
@@ -84,10 +87,38 @@ def _losses():
                 (A, A, int32, float32, A))  # fmt: skip
 
 
+_PRODUCTS = {
+    "x W + b": (True, False, True),
+    "x W": (True, False, False),
+    "dy W'": (True, True, False),
+    "x' dy": (False, False, False),
+}
+
+
+def _dense(tile, vector):
+    arguments = (A, A, A, *(int32,) * 4, A, COUNTERS, A)
+    for formula, options in _PRODUCTS.items():
+        name = f"product {formula}, {tile.rows}x{tile.columns}, {4 * vector} bytes"
+        yield Build(name, matrix_product.make_product, (tile, vector, *options), arguments, tile.threads)
+
+
+def _columns():
+    for width in (4, 1):
+        yield Build(f"column_sums {4 * width} bytes", column_sums.make_column_sums, (width, False, THREADS),
+                    (A, *SIZES, A, COUNTERS, A))  # fmt: skip
+    yield Build("spread", dense_blas.make_spread, (THREADS,), (A, int32, int32, A))
+
+
 def builds():
     """Return every kernel in every variant."""
     found = [build for planes in (False, True) for width in (4, 1) for build in _batch_norm(width, planes)]
     found += [build for width in (4, 1) for build in _elementwise(width)]
-    found += _losses()
+    found += [
+        build
+        for tile in (matrix_product.LARGE, matrix_product.SMALL)
+        for vector in (4, 1)
+        for build in _dense(tile, vector)
+    ]
+    found += [*_columns(), *_losses()]
     found.append(Build("move", statistics.make_move, (THREADS,), (A, A, A, A, int32, float32, float32)))
     return found

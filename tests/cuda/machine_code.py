@@ -5,11 +5,9 @@ import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 
-DOUBLE = re.compile(r"\b(?:DADD|DMUL|DFMA|DSETP|DMNMX|F2F\.F32\.F64|F2F\.F64\.F32|MUFU\.R\w+64H)\b")
-DOUBLE_PTX = re.compile(r"^\s+(?:@\S+\s+)?[a-z]\S*\.f64", re.MULTILINE)
+DOUBLE = re.compile(r"\b(?:DADD|DMUL|DFMA|DSETP|DMNMX|MUFU\.R\w+64H|[A-Z0-9]+(?:\.\w+)*\.F64(?:\.\w+)*)\b")
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,6 @@ def _tool(name):
     return path
 
 
-def _run(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=True)
-
-
 def _linked(code, architecture):
     """Link as numba-cuda does when a kernel is first launched; return machine code and the assembler's words."""
     from cuda.core import Linker, LinkerOptions, ObjectCode
@@ -75,19 +69,14 @@ def _linked(code, architecture):
     return linker.link("cubin").code, linker.get_info_log() or ""
 
 
-def _assembled(ptx, architecture, folder):
-    """Return what the assembler says of the whole program: the only place where shared memory is told."""
-    source = Path(folder, "kernel.ptx")
-    source.write_text(ptx)
-    return _run(
-        _tool("ptxas"), f"-arch={architecture}", "-v", source, "-o", Path(folder, "kernel.cubin")
-    ).stderr
-
-
-def _disassembled(binary, folder):
-    path = Path(folder, "linked.cubin")
-    path.write_bytes(binary)
-    return _run(_tool("nvdisasm"), "-c", path).stdout
+def _disassembled(binary):
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(binary)
+        file.flush()
+        done = subprocess.run(
+            [_tool("nvdisasm"), "-c", file.name], capture_output=True, text=True, check=True
+        )
+    return done.stdout
 
 
 def _numbers(pattern, text):
@@ -111,24 +100,28 @@ def examine(name, function, signature, threads, capability):
     from numba import cuda
 
     architecture = f"sm_{capability[0]}{capability[1]}"
-    options = {"cc": capability, "launch_bounds": threads}
-    with _no_device(capability), tempfile.TemporaryDirectory() as folder:
-        ptx, _ = cuda.compile_ptx(function, signature, **options)
-        code, _ = cuda.compile(function, signature, output="ltoir", device=False, abi="numba", **options)
-        binary, words = _linked(code, architecture)
-        told = _assembled(ptx, architecture, folder)
-        machine = _disassembled(binary, folder)
-    both = words + told
+    with _no_device(capability):
+        code, _ = cuda.compile(
+            function,
+            signature,
+            output="ltoir",
+            device=False,
+            abi="numba",
+            cc=capability,
+            launch_bounds=threads,
+        )
+    binary, words = _linked(code, architecture)
+    machine = _disassembled(binary)
     return Resources(
         name=name,
         architecture=architecture,
         threads=threads,
         registers=_numbers(r"Used (\d+) registers", words)[-1],
-        shared=max(_numbers(r"(\d+) bytes smem", told), default=0),
-        spills=sum(_numbers(r"(\d+) bytes spill", both)),
-        stack=max(_numbers(r"(\d+) bytes stack frame", both), default=0),
+        shared=max(_numbers(r"(\d+) bytes smem", words), default=0),
+        spills=sum(_numbers(r"(\d+) bytes spill", words)),
+        stack=max(_numbers(r"(\d+) bytes stack frame", words), default=0),
         local=len(re.findall(r"\b(?:LDL|STL)\b", machine)),
-        doubles=len(DOUBLE.findall(machine)) + len(DOUBLE_PTX.findall(ptx)),
+        doubles=len(DOUBLE.findall(machine)),
         wide_loads=len(re.findall(r"LDG\.E\.(?:\w+\.)*128", machine)),
         wide_stores=len(re.findall(r"STG\.E\.(?:\w+\.)*128", machine)),
     )

@@ -1,7 +1,8 @@
 """A stricter simulator than numba-cuda's own, whose classes it changes; the version is pinned for this reason.
 
 Shared memory belongs to a block and begins as NaN, as do local arrays; a negative index is an error; blocks run in a
-random order, so that any of them may be the last; barriers wake their threads instead of being polled.
+random order, so that any of them may be the last; the threads of a block run one after the other from barrier to
+barrier, in a random order too, so that a missing barrier shows.
 """
 
 import functools
@@ -14,36 +15,36 @@ from numba.cuda.np import numpy_support
 from numba.cuda.simulator import kernel, kernelapi
 
 _GARBAGE = 0x5A5A
-_lock = threading.Lock()
 
 
-class _Barrier:
-    """A barrier for as many threads as are alive."""
+class _Turns:
+    """One thread of a block at a time, from barrier to barrier, in another order each time.
 
-    def __init__(self, threads):
-        self.live, self.waiting, self.turn, self.broken = threads, 0, 0, False
-        self.changed = threading.Condition()
+    A thread that needs what another writes before a missing barrier finds it missing, in the same way in every run.
+    """
 
-    def _advance(self):
-        if self.waiting == self.live:
-            self.waiting, self.turn = 0, self.turn + 1
-            self.changed.notify_all()
+    def __init__(self, threads, order):
+        self.gates = [threading.Semaphore(0) for _ in range(threads)]
+        self.live, self.waiting, self.order, self.broken = set(range(threads)), [], order, False
 
-    def wait(self):
-        with self.changed:
-            turn = self.turn
-            self.waiting += 1
-            self._advance()
-            self.changed.wait_for(lambda: self.turn != turn or self.broken)
-            if self.broken:
-                raise RuntimeError("another thread of the block failed")
+    def pass_on(self):
+        """Let the next thread run; after the last one, all that are alive have reached the barrier."""
+        if not self.waiting:
+            self.waiting = sorted(self.live)
+            self.order.shuffle(self.waiting)
+        if self.waiting:
+            self.gates[self.waiting.pop()].release()
 
-    def leave(self, failed):
-        with self.changed:
-            self.live -= 1
-            self.broken = self.broken or failed
-            self._advance()
-            self.changed.notify_all()
+    def sync(self, thread):
+        self.pass_on()
+        self.gates[thread].acquire()
+        if self.broken:
+            raise RuntimeError("another thread of the block failed")
+
+    def leave(self, thread, failed):
+        self.live.discard(thread)
+        self.broken = self.broken or failed
+        self.pass_on()
 
 
 class _Block(kernel.BlockManager):
@@ -54,9 +55,10 @@ class _Block(kernel.BlockManager):
             kernel.BlockThread(functools.partial(self._f, *arguments), self, point, at, self._debug)
             for at in np.ndindex(*self._block_dim)
         ]
-        self.barrier, self.shared = _Barrier(len(threads)), {}
+        self.turns, self.shared = _Turns(len(threads), self.order), {}
         for thread in threads:
             thread.start()
+        self.turns.pass_on()
         for thread in threads:
             thread.join()
         failures = [t.exception for t in threads if t.exception]
@@ -65,17 +67,19 @@ class _Block(kernel.BlockManager):
             raise error.with_traceback(trace)
 
 
-def _shuffled(order):
+def _shuffled(numbers):
     """Return a class of blocks that run once all of a grid are there, in a random order."""
     pending = []
 
     class Shuffled(_Block):
+        order = numbers
+
         def run(self, point, *arguments):
             pending.append((self, point, arguments))
             if len(pending) == int(np.prod(self._grid_dim)):
                 blocks = pending[:]
                 pending.clear()
-                order.shuffle(blocks)
+                numbers.shuffle(blocks)
                 for block, at, given in blocks:
                     block.run_now(at, given)
 
@@ -111,15 +115,16 @@ def _shared_array(self, shape, dtype, alignment=None):
     """Return the array that this line of code has in this block."""
     place, block = sys._getframe(1), threading.current_thread()._manager
     key = place.f_code, place.f_lineno
-    with _lock:
-        if key not in block.shared:
-            block.shared[key] = _poisoned(shape, dtype).view(_Guarded)
-        return block.shared[key]
+    if key not in block.shared:
+        block.shared[key] = _poisoned(shape, dtype).view(_Guarded)
+    return block.shared[key]
 
 
 def _run_thread(self):
+    turns = self._manager.turns
+    turns.gates[self.thread_id].acquire()
     run_stock(self)
-    self._manager.barrier.leave(failed=self.exception is not None)
+    turns.leave(self.thread_id, failed=self.exception is not None)
 
 
 def _strict_item(self, index):
@@ -141,7 +146,7 @@ def install(seed=0):
     """Change numba-cuda's simulator for the rest of this process."""
     kernel.BlockManager = _shuffled(random.Random(seed))
     kernel.BlockThread.run = _run_thread
-    kernel.BlockThread.syncthreads = lambda self: self._manager.barrier.wait()
+    kernel.BlockThread.syncthreads = lambda self: self._manager.turns.sync(self.thread_id)
     kernel.FakeWithinKernelCUDAArray.__getitem__ = _strict_item
     kernel.FakeWithinKernelCUDAArray.__setitem__ = _strict_set
     kernelapi.FakeCUDAShared.array = _shared_array

@@ -112,6 +112,50 @@ def make_add_terms(tile):
 
 
 @functools.cache
+def make_write_sums(tile, based):
+    """Return ``write_sums``: a thread's sums into the result, or, where slabs share them, into the slab's own."""
+    height, width, across = tile.height, tile.width, tile.columns // tile.width * 4
+
+    @device_function
+    def write_sums(sums, row, rows, column, columns, base, partials, out):
+        shared_out = cuda.gridDim.z > 1
+        begin = np.int64(cuda.blockIdx.z) * rows * columns
+        for i in range(height):
+            for j in range(width):
+                c = column + j // 4 * across + j % 4
+                if row + i < rows and c < columns:
+                    at = np.int64(row + i) * columns + c
+                    value = sums[i * width + j]
+                    if shared_out:
+                        partials[begin + at] = value
+                    else:
+                        out[at] = value + base[c] if based else value
+
+    return write_sums
+
+
+@functools.cache
+def make_merge_slabs(tile, based):
+    """Return ``merge_slabs``: what the last block of a tile does, adding up the slabs in their order."""
+    threads, tile_columns, entries = tile.threads, tile.columns, tile.rows * tile.columns
+    fresh = make_fresh()
+
+    @device_function
+    def merge_slabs(first_row, rows, first_column, columns, base, partials, out):
+        for entry in range(cuda.threadIdx.x, entries, threads):
+            r = first_row + entry // tile_columns
+            c = first_column + entry % tile_columns
+            if r < rows and c < columns:
+                at = np.int64(r) * columns + c
+                total = base[c] if based else ZERO
+                for slab in range(cuda.gridDim.z):
+                    total += fresh(partials, np.int64(slab) * rows * columns + at)
+                out[at] = total
+
+    return merge_slabs
+
+
+@functools.cache
 def make_product(tile, vector, along_left, along_right, based):
     """Return the kernel out = left right, plus a row ``base`` where ``based``.
 
@@ -123,10 +167,11 @@ def make_product(tile, vector, along_left, along_right, based):
     left_room, right_room, results = 2 * left_part, 2 * right_part, height * width
     left_held, right_held = tile.rows * tile.depth // threads, tile.columns * tile.depth // threads
     rows_of_tile, columns_of_tile, depth = tile.rows, tile.columns, tile.depth
-    per_row, across = tile.columns // width, tile.columns // width * 4
+    per_row = tile.columns // width
     fetch_left, put_left = make_fetch(tile.rows, depth, threads, vector, along_left)
     fetch_right, put_right = make_fetch(tile.columns, depth, threads, vector, along_right)
-    add_terms, last_to_arrive, fresh = make_add_terms(tile), make_arrival(), make_fresh()
+    add_terms, last_to_arrive = make_add_terms(tile), make_arrival()
+    write_sums, merge_slabs = make_write_sums(tile, based), make_merge_slabs(tile, based)
 
     @kernel(threads)
     def product(left, right, base, rows, columns, terms, share, partials, arrivals, out):
@@ -164,35 +209,11 @@ def make_product(tile, vector, along_left, along_right, based):
                 put_right(next_right, right_shared, half * right_part)
             cuda.syncthreads()
         slabs = cuda.gridDim.z
+        write_sums(sums, first_row + row, rows, first_column + column, columns, base, partials, out)
         if slabs > 1:
-            entries = np.int64(rows) * columns
-            for i in range(height):
-                for j in range(width):
-                    r = first_row + row + i
-                    c = first_column + column + j // 4 * across + j % 4
-                    if r < rows and c < columns:
-                        partials[cuda.blockIdx.z * entries + np.int64(r) * columns + c] = sums[i * width + j]
-            tile_number = cuda.blockIdx.y * cuda.gridDim.x + cuda.blockIdx.x
-            if not last_to_arrive(arrivals, tile_number, slabs, flag):
-                return
-            for i in range(height):
-                for j in range(width):
-                    r = first_row + row + i
-                    c = first_column + column + j // 4 * across + j % 4
-                    if r < rows and c < columns:
-                        total = ZERO
-                        for slab in range(slabs):
-                            total += fresh(partials, slab * entries + np.int64(r) * columns + c)
-                        sums[i * width + j] = total
-        for i in range(height):
-            for j in range(width):
-                r = first_row + row + i
-                c = first_column + column + j // 4 * across + j % 4
-                if r < rows and c < columns:
-                    value = sums[i * width + j]
-                    if based:
-                        value += base[c]
-                    out[np.int64(r) * columns + c] = value
+            number = cuda.blockIdx.y * cuda.gridDim.x + cuda.blockIdx.x
+            if last_to_arrive(arrivals, number, slabs, flag):
+                merge_slabs(first_row, rows, first_column, columns, base, partials, out)
 
     return product
 
