@@ -8,51 +8,14 @@ import numpy as np
 
 from minibn.kernels.cuda.arrays import aligned, device_array, flat
 from minibn.kernels.cuda.gradients import make_differentiate, make_products
-from minibn.kernels.cuda.moments import make_moments
 from minibn.kernels.cuda.normalize import make_normalize
 from minibn.kernels.cuda.positions import positions_of
-from minibn.kernels.cuda.workspace import workspace_of
-
-
-def _launch(make, where, stream, *options):
-    """Return a kernel, ready to be called."""
-    return make(*where.kind, *options)[where.grid, where.threads, stream]
-
-
-def _room(where, stream, workspace):
-    """Return memory for two partial results per slab and channel, and a counter per tile; none for one slab."""
-    partials = 2 * where.slabs * int(where.sizes[1]) if where.slabs > 1 else 1
-    return (workspace or workspace_of(stream)).reserve(partials, where.tiles, stream)
+from minibn.kernels.cuda.statistics import batch_statistics
+from minibn.kernels.cuda.workspace import room_for
 
 
 def _flat(**arrays):
     return [flat(name, array) for name, array in arrays.items()]
-
-
-def batch_statistics(x, mean, var, *, stream=0, workspace=None):
-    """Compute mean and biased variance of each channel, exactly at any mean.
-
-    Parameters
-    ----------
-    x : device array of float32, shape (N, C) or (N, C, L)
-        C-contiguous, N at least 1.
-    mean : device array of float32, shape (2, C)
-        Output: the mean as a float32 number and what its rounding left out.
-    var : device array of float32, shape (C,)
-        Output. Variances below 1e-38, whose squares float32 does not hold, come out too small.
-    stream : Stream
-        Of ``numba.cuda``; 0 for the default.
-    workspace : Workspace, optional
-        Memory for partial results; that of the stream if left out.
-
-    Raises
-    ------
-    DeviceError, DtypeError, ShapeError
-    """
-    x, mean, var = device_array("x", x), flat("mean", mean), flat("var", var)
-    where = positions_of(x.shape, aligned(x))
-    run = _launch(make_moments, where, stream)
-    run(flat("x", x), *where.sizes, *_room(where, stream, workspace), mean, var)
 
 
 def normalize(relu, x, gamma, beta, mean, var, eps, y, stream):
@@ -60,7 +23,7 @@ def normalize(relu, x, gamma, beta, mean, var, eps, y, stream):
     x, y = device_array("x", x), device_array("y", y)
     where = positions_of(x.shape, aligned(x, y))
     factors = _flat(gamma=gamma, beta=beta, mean=mean, var=var)
-    run = _launch(make_normalize, where, stream, relu)
+    run = where.ready(make_normalize, stream, relu)
     run(flat("x", x), *where.sizes, *factors, np.float32(eps), flat("y", y))
 
 
@@ -71,8 +34,8 @@ def differentiate(relu, dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, s
     given = [flat("dy", dy), flat("x", x), *where.sizes]
     given += [*_flat(gamma=gamma, beta=beta, mean=mean, var=var), np.float32(eps)]
     sums = _flat(dgamma=dgamma, dbeta=dbeta)
-    _launch(make_products, where, stream, relu)(*given, *_room(where, stream, workspace), *sums)
-    _launch(make_differentiate, where, stream, relu)(*given, *sums, flat("dx", dx))
+    where.ready(make_products, stream, relu)(*given, *room_for(where, stream, workspace), *sums)
+    where.ready(make_differentiate, stream, relu)(*given, *sums, flat("dx", dx))
 
 
 def batch_norm_forward(x, gamma, beta, eps, y, mean, var, *, stream=0, workspace=None):

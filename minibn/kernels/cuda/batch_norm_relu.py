@@ -1,6 +1,7 @@
 """Batch normalization with the ReLU behind it, in the same passes over the data, on CUDA."""
 
-from minibn.kernels.cuda.batch_norm import batch_statistics, differentiate, normalize
+from minibn.kernels.cuda.batch_norm import differentiate, normalize
+from minibn.kernels.cuda.statistics import batch_statistics
 
 
 def batch_norm_relu_forward(x, gamma, beta, eps, y, mean, var, *, stream=0, workspace=None):
@@ -36,9 +37,14 @@ def batch_norm_relu_forward(x, gamma, beta, eps, y, mean, var, *, stream=0, work
     normalize(True, x, gamma, beta, mean, var, eps, y, stream)
 
 
-def batch_norm_relu_inference(x, gamma, beta, mean, var, eps, y, *, stream=0):
-    """Write max(0, batch norm of x by given statistics); see :func:`batch_norm_relu_forward`."""
-    normalize(True, x, gamma, beta, mean, var, eps, y, stream)
+def batch_norm_affine(x, gamma, beta, mean, var, eps, relu, y, *, stream=0):
+    """Write batch norm by given statistics, or its ReLU; arguments as for :func:`batch_norm_relu_forward`.
+
+    Parameters
+    ----------
+    relu : bool
+    """
+    normalize(bool(relu), x, gamma, beta, mean, var, eps, y, stream)
 
 
 def batch_norm_relu_backward(

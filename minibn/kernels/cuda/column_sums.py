@@ -10,7 +10,7 @@ from minibn.kernels.cuda.positions import make_positions, positions_of
 from minibn.kernels.cuda.reduction import ZERO, make_arrival, make_pair_sums
 from minibn.kernels.cuda.target import cuda, kernel
 from minibn.kernels.cuda.vectors import make_vectors
-from minibn.kernels.cuda.workspace import workspace_of
+from minibn.kernels.cuda.workspace import room_for
 
 
 @functools.cache
@@ -65,7 +65,5 @@ def sum_columns(x, sums, stream, workspace):
     """Write the sum of each column of a device array of shape (N, C)."""
     x = device_array("dy", x)
     where = positions_of(x.shape, aligned(x))
-    partials = 2 * where.slabs * int(where.sizes[1])
-    room = (workspace or workspace_of(stream)).reserve(partials, where.tiles, stream)
-    run = make_column_sums(*where.kind)[where.grid, where.threads, stream]
-    run(flat("dy", x), *where.sizes, *room, flat("dbias", sums))
+    run = where.ready(make_column_sums, stream)
+    run(flat("dy", x), *where.sizes, *room_for(where, stream, workspace), flat("dbias", sums))

@@ -57,9 +57,13 @@ class Positions:
         return self.tiles, self.slabs
 
     @property
-    def kind(self):
-        """Return what a kernel is compiled for."""
-        return self.width, self.planes, self.threads
+    def partials(self):
+        """Return the number of partial results, two per slab and channel."""
+        return 2 * self.slabs * int(self.sizes[1]) if self.slabs > 1 else 1
+
+    def ready(self, make, stream, *options):
+        """Return a kernel for this cut, ready to be called."""
+        return make(self.width, self.planes, self.threads, *options)[self.grid, self.threads, stream]
 
 
 def positions_of(shape, vectors):

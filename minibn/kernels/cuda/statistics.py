@@ -4,10 +4,13 @@ import functools
 
 import numpy as np
 
-from minibn.kernels.cuda.arrays import flat, to_device
-from minibn.kernels.cuda.positions import THREADS
+from minibn.kernels.cuda import positions
+from minibn.kernels.cuda.arrays import aligned, device_array, flat, to_device
+from minibn.kernels.cuda.moments import make_moments
+from minibn.kernels.cuda.positions import positions_of
 from minibn.kernels.cuda.reduction import ONE
 from minibn.kernels.cuda.target import cuda, kernel
+from minibn.kernels.cuda.workspace import room_for
 
 
 def mean_to_device(mean, stream=0):
@@ -44,6 +47,32 @@ def var_to_device(var, stream=0):
 def var_to_host(var, stream=0):
     """Copy variances of the device to the CPU: ndarray of float64."""
     return var.copy_to_host(stream=stream).astype(np.float64)
+
+
+def batch_statistics(x, mean, var, *, stream=0, workspace=None):
+    """Compute mean and biased variance of each channel, exactly at any mean.
+
+    Parameters
+    ----------
+    x : device array of float32, shape (N, C) or (N, C, L)
+        C-contiguous, N at least 1.
+    mean : device array of float32, shape (2, C)
+        Output: the mean as a float32 number and what its rounding left out.
+    var : device array of float32, shape (C,)
+        Output. Variances below 1e-38, whose squares float32 does not hold, come out too small.
+    stream : Stream
+        Of ``numba.cuda``; 0 for the default.
+    workspace : Workspace, optional
+        Memory for partial results; that of the stream if left out.
+
+    Raises
+    ------
+    DeviceError, DtypeError, ShapeError
+    """
+    x, mean, var = device_array("x", x), flat("mean", mean), flat("var", var)
+    where = positions_of(x.shape, aligned(x))
+    run = where.ready(make_moments, stream)
+    run(flat("x", x), *where.sizes, *room_for(where, stream, workspace), mean, var)
 
 
 @functools.cache
@@ -98,7 +127,7 @@ def update_running_stats_inplace(running_mean, running_var, mean, var, n, moment
     """
     running_mean, running_var = flat("running_mean", running_mean), flat("running_var", running_var)
     mean, var = flat("mean", mean), flat("var", var)
-    channels, threads = running_var.size, THREADS
+    channels, threads = running_var.size, positions.THREADS
     correction = n / (n - 1) if n > 0 else 1.0
     make_move(threads)[-(-channels // threads), threads, stream](
         running_mean, running_var, mean, var, np.int32(channels), np.float32(correction), np.float32(momentum)

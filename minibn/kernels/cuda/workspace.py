@@ -33,6 +33,19 @@ def workspace_of(stream):
     return _WORKSPACES.setdefault(stream_address(stream), Workspace())
 
 
+def room_for(where, stream, workspace):
+    """Return memory for the partial results of an array's blocks, and a counter per tile.
+
+    Parameters
+    ----------
+    where : minibn.kernels.cuda.positions.Positions
+    stream : Stream
+    workspace : Workspace or None
+        None for that of the stream.
+    """
+    return (workspace or workspace_of(stream)).reserve(where.partials, where.tiles, stream)
+
+
 def forget_workspaces():
     """Give the memory of all streams back, and begin anew: for after a launch that failed halfway."""
     _WORKSPACES.clear()
