@@ -8,6 +8,7 @@ import pytest
 
 from minibn.errors import DeviceError, DtypeError, MinibnError, ShapeError
 from minibn.kernels import cuda
+from minibn.kernels.cuda import target
 from minibn.kernels.cuda.target import SIMULATED
 
 
@@ -94,6 +95,25 @@ def test_a_numba_without_cuda_is_told_the_same_way(python):
     """
     assert python(program).startswith("numba.cuda cannot be imported (")
     assert python(program).strip().endswith("pip install 'minibn[cuda]'")
+
+
+@pytest.mark.without_device
+@pytest.mark.skipif(target.cuda is None, reason="numba has no numba.cuda")
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (None, "NVVM, which compiles CUDA kernels, is not installed; pip install 'minibn[cuda]'"),
+        (
+            "\nno driver.\nEnsure that there is one.\n",
+            "no CUDA device can be used (no driver); install NVIDIA's driver, 580 or newer, or use the CPU",
+        ),
+    ],
+)
+def test_what_is_missing_is_one_line_with_its_remedy(failure, told, monkeypatch):
+    monkeypatch.setattr(target.cuda, "implementation", "NVIDIA")
+    monkeypatch.setattr(target.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(target.cuda, "cuda_error", lambda: failure)
+    assert target.missing() == told
 
 
 @pytest.mark.without_device

@@ -10,6 +10,7 @@ from minibn.kernels.cuda import dense_blas
 from minibn.kernels.cuda.arrays import aligned, flat, given
 from minibn.kernels.cuda.column_sums import sum_columns
 from minibn.kernels.cuda.matrix_product import cut, make_product
+from minibn.kernels.cuda.target import ready
 from minibn.kernels.cuda.workspace import workspace_of
 
 
@@ -24,7 +25,7 @@ def _multiply(left, right, base, sizes, along, out, stream, workspace):
         slabs * rows * columns if slabs > 1 else 1, plan.grid[0] * plan.grid[1], stream
     )
     make = make_product(plan.tile, vector, *along, base is not None)
-    make[plan.grid, plan.tile.threads, stream](
+    ready(make, plan.grid, plan.tile.threads, stream)(
         left, right, right if base is None else base, *map(np.int32, sizes), np.int32(plan.share), *room, out
     )
 

@@ -14,7 +14,7 @@ from minibn.kernels.cuda import positions
 from minibn.kernels.cuda.arrays import flat, given
 from minibn.kernels.cuda.column_sums import sum_columns
 from minibn.kernels.cuda.elementwise import blocks_for, size_of
-from minibn.kernels.cuda.target import address_of, cuda, kernel, load_library, stream_address
+from minibn.kernels.cuda.target import address_of, cuda, kernel, load_library, ready, stream_address
 
 _PLAIN, _TURNED = 0, 1
 
@@ -76,7 +76,7 @@ def make_spread(threads):
 
 def _fill_rows(y, bias, stream):
     threads, size = positions.THREADS, size_of(y=y)
-    make_spread(threads)[blocks_for(int(size), threads), threads, stream](
+    ready(make_spread(threads), blocks_for(int(size), threads), threads, stream)(
         flat("bias", bias), size, np.int32(y.shape[1]), flat("y", y)
     )
 

@@ -9,7 +9,7 @@ from numba import float32
 from minibn.errors import ShapeError
 from minibn.kernels.cuda import positions
 from minibn.kernels.cuda.arrays import aligned, flat
-from minibn.kernels.cuda.target import cuda, kernel, multiprocessors
+from minibn.kernels.cuda.target import cuda, kernel, multiprocessors, ready
 from minibn.kernels.cuda.vectors import make_vectors
 
 
@@ -89,7 +89,8 @@ def launch(make, arrays, stream, *options):
     """Return a kernel for arrays of one size, ready to be called."""
     threads = positions.THREADS
     width = 4 if aligned(*arrays) else 1
-    return make(*options, width, threads)[blocks_for(arrays[0].size // width, threads), threads, stream]
+    function = make(*options, width, threads)
+    return ready(function, blocks_for(arrays[0].size // width, threads), threads, stream)
 
 
 def run_map(make_formula, stream, **arrays):

@@ -13,6 +13,7 @@ from minibn.kernels.cuda.cross_entropy import (
     make_total_weight,
 )
 from minibn.kernels.cuda.elementwise import blocks_for, size_of
+from minibn.kernels.cuda.target import ready
 from minibn.kernels.cuda.workspace import workspace_of
 
 _WIDEST = 32  # threads of a row
@@ -90,7 +91,7 @@ def softmax_cross_entropy_forward(
     shape, (weights, weighted) = _row_shape(logits), _weights(class_weight, logits)
     given, loss = loss, empty(1, stream) if loss is None else flat("loss", loss)
     blocks, room = _summing(logits.shape[0] * int(shape[2]), stream, workspace)
-    make_cross_entropy(threads, weighted)[blocks, threads, stream](
+    ready(make_cross_entropy(threads, weighted), blocks, threads, stream)(
         flat("logits", logits), _labels(labels), weights, *shape, *room, flat("probabilities", probabilities), loss
     )  # fmt: skip
     return _answer(loss, given, stream)
@@ -126,11 +127,11 @@ def softmax_cross_entropy_backward(probabilities, labels, class_weight, dlogits,
     if weighted:
         blocks, (partials, arrivals) = _summing(probabilities.shape[0], stream, workspace)
         total = partials[2 * blocks : 2 * blocks + 1]
-        make_total_weight(threads)[blocks, threads, stream](
+        ready(make_total_weight(threads), blocks, threads, stream)(
             labels, weights, shape[0], partials, arrivals, total
         )
     blocks = blocks_for(probabilities.shape[0] * int(shape[2]), threads)
-    make_cross_entropy_gradient(threads, weighted)[blocks, threads, stream](
+    ready(make_cross_entropy_gradient(threads, weighted), blocks, threads, stream)(
         flat("probabilities", probabilities), labels, weights, total, *shape, flat("dlogits", dlogits)
     )
 
@@ -160,7 +161,7 @@ def squared_error_forward(prediction, target, *, loss=None, stream=0, workspace=
     threads, size = positions.THREADS, size_of(prediction=prediction, target=target)
     given, loss = loss, empty(1, stream) if loss is None else flat("loss", loss)
     blocks, room = _summing(int(size), stream, workspace)
-    make_squared_error(threads)[blocks, threads, stream](
+    ready(make_squared_error(threads), blocks, threads, stream)(
         flat("prediction", prediction), flat("target", target), size, *room, loss
     )
     return _answer(loss, given, stream)
@@ -183,6 +184,6 @@ def squared_error_backward(prediction, target, dprediction, *, stream=0):
     DeviceError, DtypeError, ShapeError
     """
     threads, size = positions.THREADS, size_of(prediction=prediction, target=target, dprediction=dprediction)
-    make_squared_error_gradient(threads)[blocks_for(int(size), threads), threads, stream](
+    ready(make_squared_error_gradient(threads), blocks_for(int(size), threads), threads, stream)(
         flat("prediction", prediction), flat("target", target), size, np.float32(2 / size), flat("dprediction", dprediction)
     )  # fmt: skip

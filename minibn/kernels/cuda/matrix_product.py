@@ -185,8 +185,8 @@ def make_product(tile, vector, along_left, along_right, based):
         next_right = cuda.local.array(right_held, float32)
         row = cuda.threadIdx.x // per_row * height
         column = (cuda.threadIdx.x - cuda.threadIdx.x // per_row * per_row) * 4
-        first_row = cuda.blockIdx.y * rows_of_tile
-        first_column = cuda.blockIdx.x * columns_of_tile
+        first_row = cuda.blockIdx.x * rows_of_tile
+        first_column = cuda.blockIdx.y * columns_of_tile
         start = cuda.blockIdx.z * share
         stop = min(start + share, terms)
         for i in range(results):
@@ -241,4 +241,4 @@ def cut(rows, columns, terms, tile=None):
     shortest = 2 * tile.depth if SIMULATED else SHORTEST
     slabs = max(1, min(wanted // (across * down), terms // shortest))
     share = -(-terms // (slabs * tile.depth)) * tile.depth
-    return Cut(tile, (across, down, -(-terms // share)), share)
+    return Cut(tile, (down, across, -(-terms // share)), share)  # rows may be many: only x may count far

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minibn.errors import ShapeError
-from minibn.kernels.cuda.target import SIMULATED, cuda, device_function, multiprocessors
+from minibn.kernels.cuda.target import SIMULATED, cuda, device_function, multiprocessors, ready
 
 #: Threads of a block. The simulator runs every one of them as a thread of Python.
 THREADS = 16 if SIMULATED else 256
@@ -63,7 +63,8 @@ class Positions:
 
     def ready(self, make, stream, *options):
         """Return a kernel for this cut, ready to be called."""
-        return make(self.width, self.planes, self.threads, *options)[self.grid, self.threads, stream]
+        function = make(self.width, self.planes, self.threads, *options)
+        return ready(function, self.grid, self.threads, stream)
 
 
 def positions_of(shape, vectors):

@@ -9,7 +9,7 @@ from minibn.kernels.cuda.arrays import aligned, device_array, flat, to_device
 from minibn.kernels.cuda.moments import make_moments
 from minibn.kernels.cuda.positions import positions_of
 from minibn.kernels.cuda.reduction import ONE
-from minibn.kernels.cuda.target import cuda, kernel
+from minibn.kernels.cuda.target import cuda, kernel, ready
 from minibn.kernels.cuda.workspace import room_for
 
 
@@ -129,6 +129,6 @@ def update_running_stats_inplace(running_mean, running_var, mean, var, n, moment
     mean, var = flat("mean", mean), flat("var", var)
     channels, threads = running_var.size, positions.THREADS
     correction = n / (n - 1) if n > 0 else 1.0
-    make_move(threads)[-(-channels // threads), threads, stream](
+    ready(make_move(threads), -(-channels // threads), threads, stream)(
         running_mean, running_var, mean, var, np.int32(channels), np.float32(correction), np.float32(momentum)
     )

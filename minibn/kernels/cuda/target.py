@@ -5,6 +5,8 @@ numba-cuda is in maintenance; its successor has to fit in here, and its vector l
 """
 
 import ctypes
+import functools
+import warnings
 
 from numba.core import config
 
@@ -30,8 +32,10 @@ def missing():
         return f"numba.cuda cannot be imported ({_broken}); {_PIP}"
     if cuda.implementation != "NVIDIA":
         return f"CUDA kernels need numba-cuda, which is not installed; {_PIP}"
+    if not cuda.is_available() and not cuda.cuda_error():
+        return f"NVVM, which compiles CUDA kernels, is not installed; {_PIP}"
     if not cuda.is_available():
-        reason = " ".join((cuda.cuda_error() or "no device found").split()).split(". ")[0]
+        reason = " ".join(cuda.cuda_error().split()).split(". ")[0]
         return f"no CUDA device can be used ({reason}); install NVIDIA's driver, 580 or newer, or use the CPU"
     return None
 
@@ -58,6 +62,18 @@ def kernel(threads):
     return cuda.jit() if SIMULATED else cuda.jit(launch_bounds=threads)
 
 
+def ready(function, grid, threads, stream):
+    """Return a kernel for a grid, a number of threads and a stream, ready to be called."""
+    return function[grid, threads, stream] if SIMULATED else _configured(function, grid, threads, stream)
+
+
+@functools.lru_cache(maxsize=1024)
+def _configured(function, grid, threads, stream):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of few blocks, which is what small data takes
+        return function[grid, threads, stream]
+
+
 def device_function(function):
     """Make a function that becomes a part of every kernel that calls it, so that it can be compiled without a device."""
     return (cuda.jit(device=True) if SIMULATED else cuda.jit(device=True, inline="always"))(function)
@@ -72,7 +88,7 @@ def intrinsic(function):
 
 def address_of(array):
     """Return where an array begins in the memory of the device."""
-    return array.ctypes.data if SIMULATED else array.device_ctypes_pointer.value
+    return array.ctypes.data if SIMULATED else (array.device_ctypes_pointer.value or 0)
 
 
 def stream_address(stream):
