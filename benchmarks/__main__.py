@@ -8,6 +8,7 @@ import click
 
 from benchmarks import suites
 from benchmarks.against import MODULES
+from benchmarks.cuda.command import cuda
 from benchmarks.doctor.command import doctor
 from benchmarks.settings import installed, parse_peers, parse_threads, usable_cores
 
@@ -131,6 +132,7 @@ def claims_table(files, keep, into):
 
 
 main.add_command(doctor)
+main.add_command(cuda)
 
 
 def _exit_code():

@@ -78,9 +78,9 @@ def run():
 
 def _exit_code(error):
     """Return the exit code of minibn's own errors, None for a bug."""
-    from minibn.errors import MinibnError, MissingExtraError, NonFiniteLossError, WorkerError
+    from minibn.errors import DeviceError, MinibnError, MissingExtraError, NonFiniteLossError, WorkerError
 
-    if isinstance(error, NonFiniteLossError | MissingExtraError | WorkerError):
+    if isinstance(error, DeviceError | NonFiniteLossError | MissingExtraError | WorkerError):
         return FAILED
     return WRONG_USAGE if isinstance(error, MinibnError) else None
 

@@ -5,13 +5,23 @@ from pathlib import Path
 
 import click
 
-from .options import report_option, run_options, say_unused, settings_from, settings_options, use_threads
+from .options import (
+    device_option,
+    report_option,
+    run_options,
+    say_unused,
+    settings_from,
+    settings_options,
+    settle_device,
+    use_threads,
+)
 
 _KEYS = {"with batch norm": "with_bn", "without batch norm": "without_bn"}
 
 
 @click.command()
 @settings_options
+@device_option
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
@@ -39,6 +49,7 @@ def compare(out, overwrite, as_json, threads, seeds, tune_lr, with_page, **optio
     from .runs import METRICS, open_folder, write_json, write_manifest
 
     announce_compilation()
+    settle_device(options)
     experiment = prepare(settings_from(options, epochs=10))
     say_unused(options, experiment)
     settings, name = experiment.settings, experiment.dataset.name

@@ -8,7 +8,7 @@ from .options import json_option, use_threads
 @click.command()
 @json_option
 def info(as_json):
-    """Show versions, CPU, threads, the folder of compiled kernels, and CUDA."""
+    """Show versions, CPU, threads, the folder of compiled kernels, and what CUDA lacks."""
     use_threads()
     report = _report()
     if as_json:
@@ -20,7 +20,8 @@ def info(as_json):
     click.echo(f"cpu       {report['cpu']}, {report['cores']} cores")
     click.echo(f"threads   BLAS {report['threads']['blas']}, Numba {report['threads']['numba']}")
     click.echo(f"cache     {report['cache'] or 'none: no writable folder, set NUMBA_CACHE_DIR'}")
-    click.echo(f"cuda      {report['cuda']}")
+    for line in _cuda_lines(report["cuda"]):
+        click.echo(line)
 
 
 def _report():
@@ -63,9 +64,23 @@ def _cache(kernel):
 
 
 def _cuda():
-    """Say whether a driver is there, without loading it."""
-    import ctypes.util
+    """Return what CUDA needs and what of it is here."""
+    from minibn.kernels.cuda.toolkit import parts
+    from minibn.program import devices
 
-    driver = ctypes.util.find_library("cuda") or ctypes.util.find_library("nvcuda")
-    found = f"driver {driver} found" if driver else "no driver found"
-    return f"{found}; minibn computes on the CPU"
+    missing = devices.what_is_missing()
+    found = [
+        {"name": part.name, "found": part.found, "remedy": None if part.found else part.remedy}
+        for part in parts(devices.driver())
+    ]
+    return {"usable": missing is None, "missing": missing, "parts": found}
+
+
+def _cuda_lines(cuda):
+    """Return five lines: whether CUDA can be used, and its parts, with what mends those that are missing."""
+    reason = "" if cuda["usable"] else "; minibn computes on the CPU"
+    lines = [f"cuda      {'usable' if cuda['usable'] else 'not usable'}{reason}"]
+    for part in cuda["parts"]:
+        told = part["found"] or f"missing; {part['remedy']}"
+        lines.append(f"  {part['name']:<11} {told}")
+    return lines

@@ -66,6 +66,12 @@ _RUN_OPTIONS = (
 
 threads_option, _, _, json_option = _RUN_OPTIONS
 
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    help="auto is CUDA where it can be used, else the CPU.  [default: cpu]",
+)
+
 report_option = click.option(
     "--report",
     "with_page",
@@ -151,6 +157,25 @@ def refuse_batch_norm_options(options):
         if options["bn"] is False and options[name] is not None:
             flag = name.replace("_", "-")
             raise click.UsageError(f"--{flag} is an option of batch norm, got --no-bn; leave one of them out")
+
+
+def settle_device(options):
+    """Replace auto by the device that it stands for, and say which; refuse CUDA where it cannot be used.
+
+    Nothing is imported for the CPU.
+    """
+    if options["device"] in (None, "cpu"):
+        return
+    from minibn.errors import DeviceError
+    from minibn.program import devices
+
+    missing = devices.what_is_missing()
+    if missing and options["device"] == "cuda":
+        raise DeviceError(missing)
+    if options["device"] == "auto":
+        options["device"] = "cpu" if missing else "cuda"
+        why = f": {missing.removeprefix(devices.CANNOT)}" if missing else ""
+        click.echo(f"device auto is {options['device']}{why}", err=True)
 
 
 def settings_from(options, **defaults):

@@ -6,7 +6,15 @@ import click
 
 from .axes import Values
 from .lab_report import finish, seeds_options
-from .options import folder_name, folder_options, report_option, settings_options_but, use_threads
+from .options import (
+    device_option,
+    folder_name,
+    folder_options,
+    report_option,
+    settings_options_but,
+    settle_device,
+    use_threads,
+)
 
 TRIALS = "trials.jsonl"
 _KINDS = {
@@ -40,6 +48,7 @@ _WITH_RESUME = {"resume", "jobs", "dask", "mpi", "as_json", "with_page"}
 @click.option("--init-scale", type=Values(float), help="Factors on the initial weights.")
 @click.option("--activation", type=Values(str), help="relu, sigmoid, tanh.")
 @click.option("--momentum", type=Values(float), help="Momenta of sgd.")
+@device_option
 @seeds_options(10)
 @click.option(
     "--jobs",
@@ -72,6 +81,7 @@ def sweep(context, seeds, seed, jobs, dask, mpi, resume, out, overwrite, as_json
     from .progress import announce_compilation
 
     announce_compilation()
+    settle_device(options)
     grid = _stored(context, resume) if resume else _grid(options, range(seed, seed + seeds))
     from minibn.lab.sweeps.sweep import look
 

@@ -49,7 +49,14 @@ def conditions(experiment):
     told = {"data": _data(experiment)}
     if experiment.duplicates:
         told["duplicates"] = _duplicates(experiment)
-    return told | {"network": _network(experiment), "training": _training(experiment.settings)}
+    told |= {"network": _network(experiment), "training": _training(experiment.settings)}
+    return told if experiment.settings.device == "cpu" else told | {"device": _device(experiment.settings)}
+
+
+def _device(settings):
+    from minibn.program.devices import simulated
+
+    return f"{settings.device}, simulated by Python" if simulated() else settings.device
 
 
 def _data(experiment):

@@ -3,12 +3,14 @@
 import click
 
 from .options import (
+    device_option,
     folder_name,
     refuse_batch_norm_options,
     run_options,
     say_unused,
     settings_from,
     settings_options,
+    settle_device,
     stored_threads,
     use_threads,
 )
@@ -17,6 +19,7 @@ from .options import (
 @click.command()
 @click.option("--bn/--no-bn", default=None, help="With or without batch norm.  [default: --bn]")
 @settings_options
+@device_option
 @click.option(
     "--threshold-for",
     metavar="GOAL",
@@ -45,8 +48,9 @@ def train(context, compare_class_weight, resume, out, overwrite, as_json, thread
     from .progress import announce_compilation
 
     announce_compilation()
+    settle_device(options)
     if resume:
-        experiment, folder, done = _resumed(context, resume, options["epochs"])
+        experiment, folder, done = _resumed(context, resume, options["epochs"], options["device"])
     else:
         experiment, folder, done = _fresh(options, out, overwrite, threads)
     beside = None
@@ -81,10 +85,10 @@ def _fresh(options, out, overwrite, threads):
     return experiment, folder, None
 
 
-_WITH_RESUME = {"resume", "epochs", "as_json", "threads"}
+_WITH_RESUME = {"resume", "epochs", "device", "as_json", "threads"}
 
 
-def _resumed(context, resume, epochs):
+def _resumed(context, resume, epochs, device):
     from dataclasses import replace
     from pathlib import Path
 
@@ -104,6 +108,7 @@ def _resumed(context, resume, epochs):
         raise DataError(
             f"the data of this run are no longer at {settings.data}; put the file back to continue"
         )
+    settings = replace(settings, device=device or settings.device)
     experiment = prepare(replace(settings, epochs=settings.epochs if epochs is None else epochs))
     if experiment.digest != manifest["data"]["sha256"]:
         raise DataError(
@@ -133,7 +138,7 @@ def _only_epochs(context):
         if name not in _WITH_RESUME and context.get_parameter_source(name) == given:
             flag = {"bn": "bn/--no-bn"}.get(name, name.replace("_", "-"))
             raise click.UsageError(
-                f"--resume continues with the stored options, got --{flag}; only --epochs may change"
+                f"--resume continues with the stored options, got --{flag}; only --epochs may change, and --device"
             )
 
 

@@ -254,7 +254,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path):
 def test_info(tmp_path):
     report = run_json("info", cwd=tmp_path)
     assert set(report) == {"command", "versions", "cpu", "cores", "threads", "cache", "cuda"}
-    assert len(run("info", cwd=tmp_path).stdout.strip().splitlines()) == 5
+    assert len(run("info", cwd=tmp_path).stdout.strip().splitlines()) == 9
 
 
 def test_the_first_run_says_that_it_compiles_and_the_second_does_not(tmp_path):

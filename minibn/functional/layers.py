@@ -4,6 +4,7 @@ import numpy as np
 
 from minibn import kernels
 from minibn.functional import checks
+from minibn.functional.on_cuda import also_on_cuda
 from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas, load_blas
 
 
@@ -14,6 +15,7 @@ def _large(x, weight):
     return large
 
 
+@also_on_cuda
 def dense_forward(x, weight, bias=None):
     """Compute x @ weight + bias.
 
@@ -41,6 +43,7 @@ def dense_forward(x, weight, bias=None):
     return y
 
 
+@also_on_cuda
 def dense_backward(dy, x, weight, *, needs_dx=True, needs_dbias=True):
     """Differentiate :func:`dense_forward`.
 
@@ -88,31 +91,37 @@ def _deactivate(kernel, dy, y):
     return dx
 
 
+@also_on_cuda
 def relu_forward(x):
     """Return max(0, x) for an array of float32 or float64 of any shape; NaN stays NaN."""
     return _activate(kernels.relu_forward, x)
 
 
+@also_on_cuda
 def relu_backward(dy, y):
     """Return dy where y > 0, else 0; y is the output of :func:`relu_forward`."""
     return _deactivate(kernels.relu_backward, dy, y)
 
 
+@also_on_cuda
 def sigmoid_forward(x):
     """Return 1 / (1 + exp(-x)) for an array of float32 or float64 of any shape."""
     return _activate(kernels.sigmoid_forward, x)
 
 
+@also_on_cuda
 def sigmoid_backward(dy, y):
     """Return dy * y * (1 - y); y is the output of :func:`sigmoid_forward`."""
     return _deactivate(kernels.sigmoid_backward, dy, y)
 
 
+@also_on_cuda
 def tanh_forward(x):
     """Return tanh(x) for an array of float32 or float64 of any shape."""
     return _activate(kernels.tanh_forward, x)
 
 
+@also_on_cuda
 def tanh_backward(dy, y):
     """Return dy * (1 - y ** 2); y is the output of :func:`tanh_forward`."""
     return _deactivate(kernels.tanh_backward, dy, y)

@@ -4,6 +4,7 @@ import numpy as np
 
 from minibn import kernels
 from minibn.functional import checks
+from minibn.functional.on_cuda import also_on_cuda
 
 
 def weights_of_classes(class_weight, labels, classes):
@@ -12,6 +13,7 @@ def weights_of_classes(class_weight, labels, classes):
     return np.empty(0) if class_weight is None else class_weight
 
 
+@also_on_cuda
 def softmax_cross_entropy_forward(logits, labels, class_weight=None):
     """Compute softmax probabilities and the mean cross entropy.
 
@@ -51,6 +53,7 @@ def softmax_cross_entropy_forward(logits, labels, class_weight=None):
     return kernels.softmax_cross_entropy_forward(logits, labels, class_weight, probabilities), probabilities
 
 
+@also_on_cuda
 def softmax_cross_entropy_backward(probabilities, labels, class_weight=None):
     """Return the gradient of the mean cross entropy by the logits.
 
@@ -83,6 +86,7 @@ def pair(prediction, target):
     return prediction, checks.floats("target", target, prediction.shape, prediction.dtype, "prediction")
 
 
+@also_on_cuda
 def squared_error_forward(prediction, target):
     """Return the mean of (prediction - target) ** 2 over all entries, as a float.
 
@@ -98,6 +102,7 @@ def squared_error_forward(prediction, target):
     return kernels.squared_error_forward(prediction.reshape(-1), target.reshape(-1))
 
 
+@also_on_cuda
 def squared_error_backward(prediction, target):
     """Return 2 (prediction - target) / number of entries; arguments as :func:`squared_error_forward`."""
     prediction, target = pair(prediction, target)

@@ -7,6 +7,7 @@ import numpy as np
 from minibn import kernels
 from minibn.errors import ArgumentError
 from minibn.functional import checks
+from minibn.functional.on_cuda import also_on_cuda
 from minibn.kernels.cpu import threaded
 from minibn.kernels.cpu.batch_norm_relu import batch_norm_affine
 from minibn.kernels.cpu.statistics import batch_statistics
@@ -50,6 +51,7 @@ def _normalize(relu, x, gamma, beta, eps, channel_axis):
     return y, mean, var
 
 
+@also_on_cuda
 def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     """Normalise each channel by its own batch statistics, then scale and shift.
 
@@ -92,11 +94,13 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     return _normalize(None, x, gamma, beta, eps, channel_axis)
 
 
+@also_on_cuda
 def batch_norm_relu_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     """Batch norm followed by ReLU, in the same passes; arguments and results as :func:`batch_norm_forward`."""
     return _normalize(True, x, gamma, beta, eps, channel_axis)
 
 
+@also_on_cuda
 def batch_norm_inference(x, gamma, beta, mean, var, eps=1e-5, channel_axis=1):
     """Normalise with given statistics.
 
@@ -135,6 +139,7 @@ def batch_norm_inference(x, gamma, beta, mean, var, eps=1e-5, channel_axis=1):
     return y
 
 
+@also_on_cuda
 def batch_norm_backward(dy, x, gamma, mean, var, eps=1e-5, channel_axis=1):
     """Differentiate :func:`batch_norm_forward`, through the batch statistics.
 
@@ -189,6 +194,7 @@ def _differentiate(kernel, dy, x, shape, affine, mean, var, eps):
     return dx, dgamma, dbeta
 
 
+@also_on_cuda
 def batch_norm_relu_backward(dy, x, gamma, beta, mean, var, eps=1e-5, channel_axis=1):
     """Differentiate :func:`batch_norm_relu_forward`; as :func:`batch_norm_backward`, and beta for the mask."""
     x, shape = by_channel(x, channel_axis)
@@ -196,6 +202,7 @@ def batch_norm_relu_backward(dy, x, gamma, beta, mean, var, eps=1e-5, channel_ax
     return _differentiate(kernels.batch_norm_relu_backward, dy, x, shape, affine, mean, var, eps)
 
 
+@also_on_cuda
 def update_running_stats_inplace(running_mean, running_var, mean, var, n, momentum=0.1):
     """Move running statistics towards those of one batch.
 

@@ -5,6 +5,7 @@ import numpy as np
 from minibn import kernels
 from minibn.errors import ArgumentError
 from minibn.functional import checks
+from minibn.functional.on_cuda import also_on_cuda
 
 
 def _spans(param, grad, **state):
@@ -15,6 +16,7 @@ def _spans(param, grad, **state):
     return [a.reshape(-1) for a in (param, grad, *arrays)]
 
 
+@also_on_cuda
 def sgd_update_inplace(
     param, grad, velocity=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0
 ):
@@ -49,6 +51,7 @@ def sgd_update_inplace(
     )
 
 
+@also_on_cuda
 def adam_update_inplace(
     param, grad, m, v, step, learning_rate=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0
 ):

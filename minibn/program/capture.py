@@ -6,12 +6,13 @@ from minibn.autograd.tape import outlined
 from minibn.errors import ProgramError
 from minibn.functional import checks
 from minibn.nn.losses import SoftmaxCrossEntropy
+from minibn.program import devices
 from minibn.program.emit import Emitter
 from minibn.program.emitters import EMITTERS
 from minibn.program.program import Program
 
 
-def capture(model, loss, optimizer, max_batch, weighted=False):
+def capture(model, loss, optimizer, max_batch, weighted=False, device="cpu"):
     """Lay out one training step of a network as a program.
 
     The step's operations are put on the tape without being computed; weights, statistics, gradients and optimizer
@@ -28,15 +29,22 @@ def capture(model, loss, optimizer, max_batch, weighted=False):
         Most rows of a batch.
     weighted : bool
         Whether the program takes weights of rows.
+    device : str
+        ``"cpu"``, ``"cuda"``, or ``"auto"`` for CUDA where it can be used.
 
     Returns
     -------
     Program
+        A :class:`minibn.program.cuda.CudaProgram` on CUDA.
 
     Raises
     ------
     ProgramError
         When an operation has no instruction; the message names it.
+    DeviceError
+        When CUDA is asked for and cannot be used; the message says what is missing.
+    DtypeError
+        When CUDA is asked for and the model is not float32.
 
     Examples
     --------
@@ -51,6 +59,7 @@ def capture(model, loss, optimizer, max_batch, weighted=False):
     >>> len(result.losses)  # steps: 16, 16 and 8 rows
     3
     """
+    device = devices.choose(device)
     max_batch = checks.whole("max_batch", max_batch, 1)
     emitter = Emitter(model, loss, optimizer, max_batch, weighted)
     output, played = _outline(model, loss, {"sample_weight": np.ones(2)} if weighted else {})
@@ -61,7 +70,15 @@ def capture(model, loss, optimizer, max_batch, weighted=False):
                 f"op {name!r} has no instruction; train with engine='eager', or add one to minibn/program"
             )
         EMITTERS[name](emitter, node, result)
-    return Program(emitter.finished(output), model, loss, optimizer, max_batch)
+    return _program(device)(emitter.finished(output), model, loss, optimizer, max_batch)
+
+
+def _program(device):
+    if device == "cpu":
+        return Program
+    from minibn.program.cuda import CudaProgram  # only here: it imports numba.cuda
+
+    return CudaProgram
 
 
 def _outline(model, loss, weights):

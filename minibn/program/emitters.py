@@ -14,9 +14,10 @@ def _dense(emitter, node, output):
     b, db = emitter.parameter(bias[0] if bias else None, "bias")
     y, dy, y_eval = emitter.value(output, f"{w.name.removesuffix('.weight')}.Dense")
     shape = {"weight": w, "bias": b, "inputs": weight.shape[0], "outputs": weight.shape[1]}
+    backward = instruction(Code.DENSE_BACKWARD, x=train, dx=gradient, dy=dy, dweight=dw, dbias=db, **shape)
     emitter.layer(
         instruction(Code.DENSE_FORWARD, x=train, y=y, **shape),
-        instruction(Code.DENSE_BACKWARD, x=train, dx=gradient, dy=dy, dweight=dw, dbias=db, **shape),
+        None if dy is None else backward,
         instruction(Code.DENSE_FORWARD, x=evaluation, y=y_eval, **shape),
     )
 

@@ -56,6 +56,11 @@ class Layout:
         self.spans.append(span)
         return span
 
+    @property
+    def size(self):
+        """Number of entries up to the end of the last span."""
+        return self._end
+
     def allocate(self):
         """Return a zeroed arena that holds all spans, aligned to a cache line."""
         spare = _ALIGNMENT // self.dtype.itemsize

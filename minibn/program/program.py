@@ -192,9 +192,10 @@ class Program:
         losses, weights, correct = np.zeros((3, len(order) // max(epoch, 1) * -(-epoch // batch_size)))
         out = np.empty((0, self.model.out_features), self.arena.dtype) if out is None else out
         updates = int(self.counts[0])
-        entries = self._kernels(x)
-        failed = self._execute(lines, entries, self.arena, self.stats, self.counts, self._described(x), *map(unlocked, targets),
-                               unlocked(order), epoch, batch_size, joins, *self._room, unlocked(rates), losses, weights, correct, output.offset, out)  # fmt: skip
+        results = losses, weights, correct
+        failed = self._call(
+            lines, x, targets, order, epoch, batch_size, joins, rates, results, output.offset, out
+        )
         if failed < -1:
             self._explain(x, targets[0], order)
         if lines is self._training:
@@ -203,6 +204,12 @@ class Program:
         correct = correct if self._classifies else None
         total = targets[2][order].sum() if targets[2].size else len(order)
         return EpochResult(losses, weights, correct, None if failed < 0 else int(failed), total)
+
+    def _call(self, lines, x, targets, order, epoch, batch_size, joins, rates, results, output, out):
+        """Play lines, fill the arrays of results, and return what :func:`minibn.program.executor.play` does."""
+        entries = self._kernels(x)
+        return self._execute(lines, entries, self.arena, self.stats, self.counts, self._described(x), *map(unlocked, targets),
+                             unlocked(order), epoch, batch_size, joins, *self._room, unlocked(rates), *results, output, out)  # fmt: skip
 
     def _explain(self, x, labels, order):
         """Raise the error behind a play that was refused: looked for only then, to keep an epoch cheap."""

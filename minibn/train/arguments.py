@@ -14,6 +14,7 @@ from minibn.errors import ArgumentError, BatchSizeError, DataError, DtypeError, 
 from minibn.functional import checks, foreign
 from minibn.nn import Sequential
 from minibn.nn.losses import LOSSES, SoftmaxCrossEntropy
+from minibn.program import devices
 from minibn.train.checkpoint import Checkpoint
 from minibn.train.early_stopping import EarlyStopping
 from minibn.train.optimizers import SGD, Optimizer
@@ -128,6 +129,18 @@ def folder(name, path):
             f"{name} must be the path of a folder, got {type(path).__name__}; pass a str or Path"
         )
     return None if path is None else Path(path)
+
+
+def device(device, engine, dtype):
+    """Check a device now and not after the data were read; ``"auto"`` stays where it may become CUDA."""
+    chosen = devices.choose(device)
+    if device == "auto":
+        return device if chosen == "cuda" and engine != "eager" and dtype == np.float32 else "cpu"
+    if chosen == "cuda" and engine == "eager":
+        raise ArgumentError(
+            "device 'cuda' needs engine='program', got 'eager', which runs on the CPU; use device='cpu'"
+        )
+    return device
 
 
 def stopping(early_stopping, validation):

@@ -70,9 +70,9 @@ class ProgramEngine:
 
     name = "program"
 
-    def __init__(self, model, loss, optimizer, batch_size, weighted=False):
+    def __init__(self, model, loss, optimizer, batch_size, weighted=False, device="cpu"):
         # One more row than a batch: a last batch of a single row joins the one before it.
-        self.program = capture(model, loss, optimizer, batch_size + 1, weighted)
+        self.program = capture(model, loss, optimizer, batch_size + 1, weighted, device)
         self.batch_size = batch_size
 
     def warm(self, part):
@@ -90,10 +90,11 @@ class ProgramEngine:
         return self.program.evaluate(part.x, part.y, part.rows, part.weight)
 
 
-def engine(name, model, loss, optimizer, batch_size, weighted=False):
-    """Return the engine of a name, for rows that have weights where ``weighted``.
+def engine(name, model, loss, optimizer, batch_size, weighted=False, device="cpu"):
+    """Return the engine of a name, for rows that have weights where ``weighted``, on a device.
 
-    ``"program"`` falls back to the eager engine, with a warning, where an operation has no instruction.
+    ``"program"`` falls back to the eager engine, with a warning, where an operation has no instruction. The eager
+    engine runs on the CPU only.
 
     Raises
     ------
@@ -103,7 +104,9 @@ def engine(name, model, loss, optimizer, batch_size, weighted=False):
         raise ArgumentError(f"engine must be 'program' or 'eager', got {name!r}; 'program' is the faster")
     if name == "program":
         try:
-            return ProgramEngine(model, loss, optimizer, batch_size, weighted)
+            return ProgramEngine(model, loss, optimizer, batch_size, weighted, device)
         except ProgramError as error:
+            if device == "cuda":
+                raise
             warnings.warn(f"training step by step: {error}", RuntimeWarning, stacklevel=4)
     return EagerEngine(model, loss, optimizer, batch_size)

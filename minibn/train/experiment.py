@@ -241,6 +241,7 @@ def run_epochs(
         checkpoint=Checkpoint(folder, experiment.description, parts) if folder else None,
         resume=resume,
         engine=engine,
+        device=s.device,
     )
 
 

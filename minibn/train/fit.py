@@ -63,6 +63,9 @@ def fit(model, x, y, **options):
     engine : str
         ``"program"`` plays an epoch inside one compiled call; ``"eager"`` plays step by step on the tape, and so
         takes any operation. Both give the same history, bit for bit where nothing is fused.
+    device : str
+        ``"cpu"``; ``"cuda"``, which needs float32 and ``"program"``; or ``"auto"``, which is CUDA where it can be
+        used and the CPU elsewhere. A run may be resumed on another device than it began on.
 
     Returns
     -------
@@ -72,6 +75,8 @@ def fit(model, x, y, **options):
     ------
     NonFiniteLossError
         Naming epoch, step and layer; it carries the history so far.
+    DeviceError
+        When CUDA is asked for and cannot be used; the message says what is missing.
     MinibnError
         A subclass for every bad argument.
 
@@ -126,9 +131,11 @@ class _Run:
         checkpoint=None,
         resume=None,
         engine="program",
+        device="cpu",
     ):
         self.model, self.callbacks = arguments.network(model), arguments.called_back(callbacks)
         self.resume, self.engine = arguments.folder("resume", resume), engine
+        self.device = arguments.device(device, engine, self.model.dtype)
         self.total, self.seed = checks.whole("epochs", epochs, 1), checks.whole("seed", seed, 0)
         self.batch_size = checks.whole("batch_size", batch_size, 2)
         self.optimizer = arguments.optimizer(optimizer)
@@ -223,7 +230,7 @@ class _Run:
                 )
             self.records = load_run(self.resume, self.model, self.optimizer, self.stopping, self.options)
         self._engine = engine(
-            self.engine, self.model, self.loss, self.optimizer, self.batch_size, self.weighted
+            self.engine, self.model, self.loss, self.optimizer, self.batch_size, self.weighted, self.device
         )
 
     def _finish(self):

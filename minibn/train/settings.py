@@ -9,6 +9,7 @@ from minibn.errors import ArgumentError, CheckpointError, DtypeError
 from minibn.functional import checks
 from minibn.metrics import parse_goal
 from minibn.nn.activations import ACTIVATIONS
+from minibn.program.devices import DEVICES
 
 _EXAMPLE_DEFAULTS = {"hidden": (10,), "epochs": 5, "lr": 0.01, "scale": "none"}
 _DEFAULTS = {"hidden": (64,), "epochs": 20, "lr": 0.1, "scale": "standard"}
@@ -59,6 +60,8 @@ class Settings:
         Goal of a threshold between two classes, searched on the validation part: ``"recall=0.8"``,
         ``"precision=0.9"`` or ``"f1"``.
     seed : int
+    device : str
+        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`minibn.train.fit`.
     """
 
     data: str = "example"
@@ -85,6 +88,7 @@ class Settings:
     early_stopping: int | None = None
     threshold_for: str | None = None
     seed: int = 0
+    device: str = "cpu"
 
     def resolved(self):
         """Return the settings with every default filled in and every value checked.
@@ -107,6 +111,7 @@ class Settings:
         _choice("activation", self.activation, ACTIVATIONS)
         _choice("optimizer", self.optimizer, ("sgd", "adam"))
         _choice("scale", self.scale, ("standard", "none"))
+        _choice("device", self.device, DEVICES)
         _choice("class_weight", self.class_weight, ("balanced", None))
         for name, low in (("epochs", 1), ("batch_size", 2), ("seed", 0)):
             checks.whole(name, getattr(self, name), low)

@@ -29,22 +29,28 @@ def _sampled(name):
     )
 
 
+def _builds():
+    """Return the kernels of every op, and those of the program."""
+    import builds
+    import builds_program
+
+    return builds.builds() + builds_program.builds()
+
+
 def _job(job):
     """Compile one kernel, given by its place in the list: what a build holds cannot be sent to a process."""
     from bad_kernels import bad_builds
-    from builds import builds
     from machine_code import examine
 
     kind, index, capability = job
-    build, fault = bad_builds()[index] if kind == "bad" else (builds()[index], None)
+    build, fault = bad_builds()[index] if kind == "bad" else (_builds()[index], None)
     return examine(build.name, build.function, build.signature, build.threads, capability), fault
 
 
 def _jobs():
     from bad_kernels import bad_builds
-    from builds import builds
 
-    names = [build.name for build in builds()]
+    names = [build.name for build in _builds()]
     jobs = [("bad", i, FULL) for i in range(len(bad_builds()))] + [
         ("good", i, FULL) for i in range(len(names))
     ]

@@ -1,0 +1,155 @@
+"""The program on the device: the same lines and the same calls as on the CPU."""
+
+import numpy as np
+
+from minibn.errors import ArgumentError, DtypeError, ProgramError
+from minibn.kernels.cuda.arrays import empty, to_device
+from minibn.kernels.cuda.target import cuda, require
+from minibn.kernels.cuda.workspace import Workspace
+from minibn.nn.sequential import EVALUATION_BLOCK
+from minibn.program.cuda.batches import Batches
+from minibn.program.cuda.data import DeviceData
+from minibn.program.cuda.memory import DeviceMemory
+from minibn.program.cuda.persistent import PersistentExecutor
+from minibn.program.cuda.stream import StreamExecutor
+from minibn.program.instructions import Code
+from minibn.program.program import Program
+
+ONE_BLOCK = 2**19
+"""Multiply-adds of a training step up to which one block plays it.
+
+One multiprocessor does about 16 of them a cycle where each takes two numbers from its first-level cache, so these take
+about 20 us; a step launched line by line takes at least that long, whatever its size. Computed, not measured.
+"""
+_LARGEST = 2**31  # entries that an int32 counts
+EXECUTORS = {"persistent": PersistentExecutor, "stream": StreamExecutor}
+
+
+class CudaProgram(Program):
+    """A captured training step that is played on a CUDA device; make one with ``capture(..., device="cuda")``.
+
+    Calls and results are those of :class:`minibn.program.Program`. Parameters, statistics and optimizer state are
+    copied to the device before a call and back after it; data are copied when they are first seen. Nothing is
+    copied in between.
+
+    Attributes
+    ----------
+    executor : str
+        ``"persistent"``: one kernel of one block plays whole epochs; ``"stream"``: a launch per line. The size of
+        the model chooses; set it to choose otherwise.
+    """
+
+    def __init__(self, lines, model, loss, optimizer, max_batch):
+        require()
+        if lines.arena.dtype != np.float32:
+            raise DtypeError(
+                f"model must be float32 on CUDA, got {lines.arena.dtype}; build it with dtype=np.float32, "
+                "or train with device='cpu', which takes float64"
+            )
+        super().__init__(lines, model, loss, optimizer, max_batch)
+        targets = 0 if self._classifies else self._room[1].size
+        self.stream = cuda.stream()
+        self.memory = DeviceMemory(lines, targets, self.stream)
+        if self.memory.values.size >= _LARGEST:
+            raise ProgramError(
+                f"the arena of {self.memory.values.size:,} entries is too large for CUDA; use a smaller batch_size, or device='cpu'"
+            )
+        self._data = DeviceData(self.stream)
+        self.labels = to_device(np.zeros(max(max_batch, EVALUATION_BLOCK), np.int32), self.stream)
+        self.state = to_device(np.zeros(1, np.int32), self.stream)
+        self.workspace = Workspace()
+        self._played, self._buffers, self._keeps = {}, {}, True
+        self.executor = "persistent" if multiply_adds(lines, max_batch) <= ONE_BLOCK else "stream"
+
+    def forget_data(self):
+        """Drop the device's copies of data: call it after changing an array that was trained on."""
+        self._data.forget()
+
+    def fetch(self):
+        """Copy the whole arena from the device, gradients and activations of the last batch included."""
+        self.memory.download(self.arena, self.stats, self.counts, everything=True)
+
+    def warm(self, x, y):
+        """Compile what training on data like these needs: a batch is played, and what it trained is left there."""
+        x = self._rows(x)
+        rows = min(len(x), self.max_batch - 1)
+        labels = np.zeros(rows if self._classifies else (rows, self.model.out_features), np.int64)
+        self._set_scalars()
+        self._keeps = False
+        try:
+            self._play(self._training, x, self._targets(labels, rows), np.arange(rows), rows, False, np.empty(0),
+                       self.lines.output)  # fmt: skip
+        finally:
+            self._keeps = True
+
+    def _player(self, lines):
+        """Return what plays a range of lines, with the executor that is chosen now."""
+        if self.executor not in EXECUTORS:
+            raise ArgumentError(f"executor must be one of {', '.join(EXECUTORS)}, got {self.executor!r}")
+        key = self.executor, id(lines)
+        if key not in self._played:
+            self._played[key] = EXECUTORS[self.executor](self, lines)
+        return self._played[key]
+
+    def _call(self, lines, x, targets, order, epoch, batch_size, joins, rates, results, output, out):
+        labels, targets, sample_weight = targets
+        if _outside(order, len(x), labels, self.model.out_features):
+            return -2
+        steps, get = max(results[0].size, 1), self._data.get
+        batches = Batches(
+            get(x, np.float32), x.shape[1], get(labels, np.int32), labels.size > 0, get(targets, np.float32),
+            self.memory.target_at if targets.size else -1, get(sample_weight, np.float32),
+            self.memory.weight_at if sample_weight.size else -1, self._sent("order", order, np.int32), len(order), epoch, batch_size,
+            joins, self._sent("rates", rates, np.float32), rates.size > 0, steps,
+        )  # fmt: skip
+        found = self._buffer("results", 3 * steps)
+        written = self._buffer("outputs", out.size) if out.size else found
+        self.memory.upload(self.arena, self.stats, self.counts)
+        self._player(lines).play(batches, found, output, written, out.size > 0)
+        return self._report(found, results, written, out, self._keeps and lines is self._training)
+
+    def _buffer(self, name, size):
+        """Return an array of float32 for outputs, the same as long as its size stays, so that a graph stays valid."""
+        found = self._buffers.get(name)
+        if found is None or found.size != size:
+            found = self._buffers[name] = empty(size, self.stream)
+        return found
+
+    def _sent(self, name, array, dtype):
+        """Copy an array into a buffer of the device, of one entry where it is empty: that has no address there."""
+        values, found = array.astype(dtype), self._buffers.get(name)
+        if found is None or found.size != max(array.size, 1):
+            values = values if values.size else np.zeros(1, dtype)
+            self._buffers[name] = to_device(values, self.stream)
+        elif values.size:
+            found.copy_to_device(values, stream=self.stream)
+        return self._buffers[name]
+
+    def _report(self, there, results, written, out, trained):
+        """Copy back what a play reports, and what it trained."""
+        found = there.copy_to_host(stream=self.stream)
+        failed = self.state.copy_to_host(stream=self.stream)
+        if out.size:
+            written.copy_to_host(out.reshape(-1), stream=self.stream)
+        if trained:
+            self.memory.download(self.arena, self.stats, self.counts)
+        self.stream.synchronize()
+        for part, values in zip(results, found.reshape(3, -1), strict=True):
+            part[...] = values[: part.size]
+        return int(failed[0])
+
+
+def multiply_adds(lines, rows):
+    """Return the multiply-adds of a training step of so many rows: of its products, forward and backward."""
+    sizes = [line.operands for line in lines.forward if line.code == Code.DENSE_FORWARD]
+    return 3 * rows * sum(size["inputs"] * size["outputs"] for size in sizes)
+
+
+def _outside(order, rows, labels, classes):
+    """Say whether some row, or the label of some row, lies outside of its range."""
+    if not order.size:
+        return False
+    if order.min() < 0 or order.max() >= rows:
+        return True
+    met = labels[order] if labels.size else labels
+    return met.size > 0 and (met.min() < 0 or met.max() >= classes)
