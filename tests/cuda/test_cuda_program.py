@@ -159,7 +159,7 @@ def test_a_rate_for_every_step(executor):
 @pytest.mark.parametrize("batch", [3, 8])
 def test_several_epochs_in_one_call(executor, batch):
     """Of 17 rows each: batches of 3 leave 2, and batches of 8 leave 1, which joins."""
-    ours, theirs = programs(network(), executor)
+    ours, theirs = programs(network(), executor, optimizer=lambda: SGD(1e-4))  # far from chaos
     order = np.concatenate([ORDER, ORDER[::-1], ORDER])
     found, wanted = (play(p, order=order, batch=batch, epochs=3) for p in (theirs, ours))
     same_results(found, wanted)
