@@ -75,6 +75,8 @@ def test_python_blocks_run_and_print_what_is_shown(page, tmp_path):
     ):
         if find_spec(peer) is None:
             pytest.skip(f"{page.name} shows {peer}, which is not installed")
+    if "from minibn.kernels import cuda" in "".join(code):
+        pytest.skip(f"{page.name} shows CUDA; tests/cuda runs it, also in the simulator")
     (tmp_path / "page.py").write_text(f"\nprint({MARK!r})\n".join(code))
     process = subprocess.run(
         [sys.executable, "page.py"], cwd=tmp_path, env={**_environment(), "PYTHONPATH": str(ROOT)},
@@ -143,4 +145,7 @@ def test_excerpts_of_the_code_stand_there(page):
 def test_no_page_links_to_nothing():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+            drawn = target.startswith(
+                "img/gallery/"
+            )  # by the build of the site, which misses them where they are not
+            assert drawn or (page.parent / target).exists(), f"{page.name} links to {target}"
