@@ -6,7 +6,7 @@ import pytest
 from minibn import functional, nn
 from minibn.autograd import Tensor
 from minibn.data import from_arrays
-from minibn.errors import DataError, DtypeError, MinibnError
+from minibn.errors import DataError, DeviceError, DtypeError, MinibnError
 from minibn.functional.foreign import as_array
 from minibn.train import fit
 
@@ -121,7 +121,7 @@ REFUSED = {
     "our own gradient": (lambda: Tensor(X, requires_grad=True), r"use x\.detach\(\)"),
     "meta": (meta, "cannot be read as a NumPy array"),
     "sparse tensor": (torch_sparse, "cannot be read as a NumPy array"),
-    "device": (OnADevice, r"device cuda:1; use x\.cpu\(\)"),
+    "device": (OnADevice, r"device cuda:1; use x\.cpu\(\)|x offers DLPack alone"),
     "csr": (sparse("csr_matrix"), r"got a sparse csr_matrix; use x\.toarray\(\)"),
     "coo": (sparse("coo_array"), r"got a sparse coo_array; use x\.toarray\(\)"),
 }
@@ -132,7 +132,7 @@ REFUSED = {
 def test_what_cannot_be_taken_is_one_line_with_the_remedy(name, door):
     make, message = REFUSED[name]
     value = make()
-    with pytest.raises(DtypeError, match=message) as caught:
+    with pytest.raises((DtypeError, DeviceError), match=message) as caught:
         if door == "fit":
             fit(nn.mlp([4, 3]), value, Y[: value.shape[0]] if hasattr(value, "shape") else Y)
         else:
