@@ -20,7 +20,13 @@ def lies_on_cuda(value):
         return True
     try:
         return value.__dlpack_device__()[0] == _CUDA
-    except (AttributeError, RuntimeError, BufferError):
+    except (
+        AttributeError,
+        BufferError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ):  # PyTorch's "meta" raises the last
         return False
 
 
