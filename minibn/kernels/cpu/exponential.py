@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from llvmlite import ir
 
 # lowest x, terms of the series, ln 2 in two parts, bias and width of the fraction
@@ -13,8 +14,6 @@ _LOG2_E = 1.4426950408889634
 
 
 def _rounded(number, size):
-    import numpy as np
-
     return float(np.float32(number)) if size == 4 else number
 
 

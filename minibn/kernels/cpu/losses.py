@@ -7,7 +7,8 @@ import numpy as np
 from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.maths import decay
 from minibn.kernels.cpu.scratch import scratch_like
-from minibn.kernels.cpu.softmax_lanes import FEW, SIDE, softmax_block
+from minibn.kernels.cpu.side_by_side import SIDE
+from minibn.kernels.cpu.softmax_lanes import FEW, softmax_block
 from minibn.kernels.cpu.softmax_rows import share_row, shift_row
 from minibn.kernels.cpu.views import flat, optional
 
