@@ -8,7 +8,10 @@ import math
 
 from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.calls import call
+from minibn.kernels.cpu.counting import count_right
 from minibn.kernels.cpu.dense_blas import BLAS_FROM
+from minibn.kernels.cpu.side_by_side import SIDE
+from minibn.kernels.cpu.softmax_lanes import FEW
 from minibn.kernels.cpu.views import foreign, vector
 from minibn.program.instructions import COLUMN, Code
 from minibn.program.operations import dispatch
@@ -41,6 +44,12 @@ def _is_first_largest(row, label):
 def _correct(arena, offset, rows, columns, labels, stats, weighted):
     """Count the rows that are classified right, or add up their weights."""
     count, total = 0, 0.0
+    if columns < FEW and not weighted:
+        for first in range(0, rows, SIDE):
+            count += count_right(
+                arena, labels, offset + first * columns, first, min(SIDE, rows - first), columns
+            )
+        return float(count)
     for i in range(rows):
         right = _is_first_largest(vector(arena, offset + i * columns, columns), labels[i])
         count += right

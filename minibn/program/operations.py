@@ -20,6 +20,7 @@ from minibn.kernels.cpu.calls import (
     example,
 )
 from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_forward_blas, load_blas
+from minibn.kernels.cpu.row_copies import copy_row
 from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.program.instructions import COLUMN, MEMORY, Code
 from minibn.program.tracking import track, track_weighted
@@ -33,6 +34,13 @@ def gather(x, order, start, rows, target):
         source, row = x[order[start + i]], target[i * columns : (i + 1) * columns]
         for j in range(columns):
             row[j] = source[j]
+
+
+@kernel
+def gather_alike(x, order, start, rows, target):
+    """Copy rows as :func:`gather` does, from a C-contiguous x of the dtype of ``target``."""
+    for i in range(rows):
+        copy_row(x, order[start + i], target, i * x.shape[1])
 
 
 # Kernel and operands of every code. ``name[a, b * c]`` is an array at the offset in column ``name``, shaped by other
@@ -227,10 +235,15 @@ def set_gather(found, x, dtype):
     found[Code.GATHER] = _gather_address(x.dtype, x.flags.c_contiguous, np.dtype(dtype))
 
 
+def gather_for(like, dtype):
+    """Return the kernel that gathers rows of such a matrix into an arena of a dtype."""
+    return gather_alike if like.flags.c_contiguous and like.dtype == dtype else gather
+
+
 @cache
 def _gather_address(source, contiguous, dtype):
     like = np.empty((1, 1), source) if contiguous else np.empty((2, 4), source)[:, ::2]
-    return address(gather, like, np.empty(1, np.int64), 0, 0, np.empty(1, dtype))
+    return address(gather_for(like, dtype), like, np.empty(1, np.int64), 0, 0, np.empty(1, dtype))
 
 
 def _memories(dtype):

@@ -8,7 +8,7 @@ from minibn.kernels.cpu.calls import address
 from minibn.kernels.cpu.shuffle import shuffle_repeatedly
 from minibn.program.executor import play
 from minibn.program.instructions import Code
-from minibn.program.operations import gather, kernel_and_examples
+from minibn.program.operations import gather_for, kernel_and_examples
 
 # Arguments of the kernels that no line of a program calls, or calls with other types: T is an array of the dtype, f one
 # of float64, i one of int64, each followed by its axes, or by x for 2 axes and then 3; n, r and b are an int, a float
@@ -88,7 +88,7 @@ def _training(dtype):
             yield kernel_and_examples(code, np.dtype(dtype))
     for source in (np.float32, np.float64):
         for like in (np.empty((1, 1), source), np.empty((2, 4), source)[:, ::2]):
-            yield gather, (like, np.empty(1, np.int64), 0, 0, np.empty(1, dtype))
+            yield gather_for(like, dtype), (like, np.empty(1, np.int64), 0, 0, np.empty(1, dtype))
     yield play, _examples(_PLAY, dtype)
 
 

@@ -6,8 +6,8 @@ large layers there is :mod:`minibn.kernels.cpu.dense_blas`.
 
 from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.product import product
-from minibn.kernels.cpu.scratch import PANEL, panel_like, scratch_like
-from minibn.kernels.cpu.strip import WIDTH
+from minibn.kernels.cpu.scratch import PANEL, TILE, panel_like, scratch_like
+from minibn.kernels.cpu.strip import FEW, VECTORS, WIDTH
 from minibn.kernels.cpu.views import flat, optional
 
 
@@ -38,11 +38,43 @@ def _product_turned(a, b, out):
 
 
 @kernel_part
+def _add_rows(one, a, start, columns, rows, base, sums, place):
+    """Write base plus the sum of each column of some rows of a flat a: a product with a row of ones."""
+    product(one, 0, 0, 0, a, start, columns, rows, base, 0, 0, sums, place, 0, 1, columns)
+
+
+@kernel_part
 def _column_sums(a, rows, sums):
-    """Write the sum of each column of a flat a: a product with a row of ones."""
-    one, columns = scratch_like(a), sums.size
-    one[0] = 1
-    product(one, 0, 0, 0, a, 0, columns, rows, a[:0], 0, 0, sums, 0, 0, 1, columns)
+    """Write the sum of each column of a flat a.
+
+    Several narrow rows are taken as a wide one, whose sums are then added: one chain would wait for each addition.
+    """
+    room, columns = scratch_like(a), sums.size
+    room[0] = 1
+    beside = max(1, VECTORS * WIDTH // (sums.itemsize * columns))
+    if beside == 1 or rows < 4 * beside:
+        _add_rows(room, a, 0, columns, rows, a[:0], sums, 0)
+        return
+    groups = rows // beside
+    _add_rows(room, a, 0, beside * columns, groups, a[:0], room, 1)
+    _add_rows(room, room, 1, columns, beside, a[:0], sums, 0)
+    _add_rows(room, a, groups * beside * columns, columns, rows - groups * beside, sums, sums, 0)
+
+
+@kernel_part
+def _weight_gradient(x, dy, dweight):
+    """Write x.T dy. Few columns are computed as rows, which fill more lanes: each entry is the same sum either way."""
+    inputs, outputs = dweight.shape
+    flat_x, upstream = flat(x), flat(dy)
+    if outputs > FEW or dweight.size > TILE:
+        _product(x, 1, inputs, upstream, upstream[:0], dweight, x.shape[0])
+        return
+    turned = scratch_like(upstream)
+    product(upstream, 0, 1, outputs, flat_x, 0, inputs, x.shape[0], upstream[:0], 0, 0, turned, 0, inputs,
+            outputs, inputs)  # fmt: skip
+    for i in range(inputs):
+        for j in range(outputs):
+            dweight[i, j] = turned[j * inputs + i]
 
 
 @kernel
@@ -82,7 +114,7 @@ def dense_backward(dy, x, weight, dx, dweight, dbias):
         Output; None or empty where there is no bias.
     """
     upstream = flat(dy)
-    _product(x, 1, x.shape[1], upstream, upstream[:0], dweight, x.shape[0])
+    _weight_gradient(x, dy, dweight)
     if dx is not None and dx.size:
         _product_turned(upstream, weight, dx)
     if dbias is not None and dbias.size:

@@ -65,23 +65,24 @@ class Lanes:
     def mask(self, start, width):
         """Return which of the columns from ``start`` on lie in [0, width); ``start`` may be negative."""
         numbers = ir.VectorType(_INT32, self.count)
-        first, end = (self._splat(self.builder.trunc(n, _INT32), numbers) for n in (start, width))
+        first, end = (self.spread(self.builder.trunc(n, _INT32), numbers) for n in (start, width))
         columns = self.builder.add(first, ir.Constant(numbers, list(range(self.count))))
         return self.builder.icmp_unsigned("<", columns, end)
 
     def splat(self, value):
         """Return a line of one value."""
-        return self._splat(value, self.vector)
+        return self.spread(value, self.vector)
 
     def splat_wide(self, value):
         """Return as many float64 lanes of one value."""
-        return self._splat(value, self.wide)
+        return self.spread(value, self.wide)
 
     def splat_bit(self, value):
         """Return a mask of one bit."""
-        return self._splat(value, self.bits)
+        return self.spread(value, self.bits)
 
-    def _splat(self, value, vector):
+    def spread(self, value, vector):
+        """Return a vector of some type whose entries are all one value."""
         undefined = ir.Constant(vector, ir.Undefined)
         first = self.builder.insert_element(undefined, value, _INT32(0))
         return self.builder.shuffle_vector(

@@ -7,6 +7,8 @@ import numpy as np
 from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.maths import decay
 from minibn.kernels.cpu.scratch import scratch_like
+from minibn.kernels.cpu.side_by_side import SIDE
+from minibn.kernels.cpu.softmax_lanes import FEW, softmax_block
 from minibn.kernels.cpu.softmax_rows import share_row, shift_row
 from minibn.kernels.cpu.views import flat, optional
 
@@ -14,7 +16,7 @@ _EVEN = np.empty(0)
 _SUMS = 32  # independent sums, which fill the vector registers
 _FULL = 1e250  # far enough below the largest float64 for one more factor, a number of classes
 _BLOCK = 64  # rows that stay in the first-level cache between the passes
-_MANY = 32  # classes from which a row is long enough for vectors
+_SPAN = 128  # rows whose product of totals, each below 32, stays far below the largest float64
 
 
 @kernel_part
@@ -34,26 +36,68 @@ def _weight(label, class_weight):
 
 
 @kernel_part
-def _shift(row, out):
-    """Write a row less its largest entry, and return that; NaN need not be found, since it makes the row's sum NaN."""
-    highest = row[0]
-    for k in range(1, row.size):
-        highest = row[k] if row[k] > highest else highest
-    for k in range(row.size):
-        out[k] = row[k] - highest
-    return highest
+def _log_total(sums):
+    """Return the lags of the lanes plus the logarithms of their totals: the sum of those is that of the product."""
+    lag, product = 0.0, np.float64(1)
+    for r in range(SIDE):
+        lag += sums[2 * SIDE + r]
+        product *= sums[3 * SIDE + r]
+    return lag + math.log(product)
 
 
 @kernel_part
-def _share(powers):
-    """Divide a row by its sum, and return that."""
-    total = np.float64(0)
-    for k in range(powers.size):
-        total += powers[k]
-    inverse = 1.0 / total
-    for k in range(powers.size):
-        powers[k] = powers[k] * inverse
-    return total
+def _weighted_block(sums, labels, weights, first, count):
+    """Return the weighted loss of one block of rows."""
+    loss = 0.0
+    for r in range(count):
+        loss += weights[labels[first + r]] * (sums[r] + math.log(sums[SIDE + r]))
+    return loss
+
+
+@kernel_part
+def _of_few(logits, labels, weights, probabilities):
+    """Write the softmax of few classes and return the sum of the losses, blocks of rows side by side."""
+    rows, classes = logits.shape
+    source, target, loss = flat(logits), flat(probabilities), 0.0
+    room, sums = scratch_like(source), scratch_like(_EVEN)
+    for start in range(0, rows, _SPAN):
+        for r in range(SIDE):
+            sums[2 * SIDE + r], sums[3 * SIDE + r] = 0.0, 1.0
+        stop = min(start + _SPAN, rows)
+        for first in range(start, stop, SIDE):
+            count = min(SIDE, stop - first)
+            softmax_block(source, labels, target, room, sums, first, count, classes)
+            if weights.size:
+                loss += _weighted_block(sums, labels, weights, first, count)
+        if weights.size == 0:
+            loss += _log_total(sums)
+    return loss
+
+
+@kernel_part
+def _of_many(logits, labels, weights, probabilities):
+    """Write the softmax of many classes and return the sum of the losses, row by row."""
+    rows, classes = logits.shape
+    powers, loss, product = flat(probabilities), 0.0, np.float64(1)
+    for first in range(0, rows, _BLOCK):
+        last = min(first + _BLOCK, rows)
+        for i in range(first, last):
+            row = logits[i]
+            highest = shift_row(row, probabilities[i])
+            loss += _weight(labels[i], weights) * (np.float64(highest) - np.float64(row[labels[i]]))
+        block = powers[first * classes : last * classes]
+        for k in range(block.size):  # many rows at once fill the vector registers
+            block[k] = decay(block[k])
+        for i in range(first, last):
+            total = share_row(probabilities[i])
+            if weights.size:
+                loss += weights[labels[i]] * math.log(total)
+            else:  # one logarithm serves many rows
+                product *= total
+                if product > _FULL:
+                    loss += math.log(product)
+                    product = np.float64(1)
+    return loss + math.log(product)
 
 
 @kernel
@@ -80,29 +124,11 @@ def softmax_cross_entropy_forward(logits, labels, class_weight, probabilities):
     -----
     Bishop 2006, Pattern Recognition and Machine Learning, equations 4.104 and 4.108.
     """
-    weights, loss = optional(class_weight, _EVEN), 0.0
-    rows, classes = logits.shape
-    powers, product = flat(probabilities), np.float64(1)
-    for first in range(0, rows, _BLOCK):
-        last = min(first + _BLOCK, rows)
-        for i in range(first, last):
-            row, out = logits[i], probabilities[i]
-            highest = shift_row(row, out) if classes >= _MANY else _shift(row, out)
-            loss += _weight(labels[i], weights) * (np.float64(highest) - np.float64(row[labels[i]]))
-        block = powers[first * classes : last * classes]
-        for k in range(block.size):  # many rows at once fill the vector registers
-            block[k] = decay(block[k])
-        for i in range(first, last):
-            out = probabilities[i]
-            total = share_row(out) if classes >= _MANY else _share(out)
-            if weights.size:
-                loss += weights[labels[i]] * math.log(total)
-            else:  # the sum of logarithms is that of their product, and one logarithm serves many rows
-                product *= total
-                if product > _FULL:
-                    loss += math.log(product)
-                    product = np.float64(1)
-    loss += math.log(product)
+    weights = optional(class_weight, _EVEN)
+    if logits.shape[1] < FEW:
+        loss = _of_few(logits, labels, weights, probabilities)
+    else:
+        loss = _of_many(logits, labels, weights, probabilities)
     return loss / _total_weight(labels, weights)
 
 

@@ -14,6 +14,9 @@ from minibn.kernels.cpu.lanes import INDEX, LINE, Lanes
 ROWS = 8
 """Rows of a tile: enough independent chains to hide the latency of a multiply-add."""
 
+FEW = 4
+"""Rows of a tile where no more are left."""
+
 VECTORS = 4
 """Vectors of a tile of a single row, whose chains are side by side instead."""
 
@@ -36,9 +39,14 @@ def _starts(builder, base, step, rows):
 
 
 def _term(builder, place, terms, listed):
-    """Return the number of the term at a place of the sum."""
+    """Return the number of the term at a place of the sum.
+
+    It goes through an empty instruction: from a number that it can foresee, the compiler would make one pointer for each
+    row of a tile, more than there are registers.
+    """
     number = builder.load(builder.gep(terms, [builder.select(listed, place, INDEX(0))]))
-    return builder.select(listed, number, place)
+    kind = ir.FunctionType(INDEX, [INDEX])
+    return builder.asm(kind, "", "=r,0", [builder.select(listed, number, place)], side_effect=False)
 
 
 def _tile(builder, lanes, arguments, masks, taken):
@@ -65,13 +73,18 @@ def _tile(builder, lanes, arguments, masks, taken):
             lanes.store(builder.load(total), start, column, mask)
 
 
-def _walk(builder, lanes, arguments, height=ROWS, vectors=1):
-    """Write the machine code of all tiles of a strip."""
+def _walk(builder, lanes, arguments, height=ROWS, vectors=1, low=0):
+    """Write the machine code of all tiles of a strip; a last one of at most ``low`` rows has no more than those."""
     base_width, rows, width = (arguments[i] for i in (8, -2, -1))
     starts = [INDEX(part * lanes.count) for part in range(vectors)]
     masks = [tuple(lanes.mask(start, extent) for extent in (width, base_width)) for start in starts]
     with cgutils.for_range_slice(builder, INDEX(0), rows, INDEX(height)) as (first, _):
-        _tile(builder, lanes, arguments, masks, rows_of_tile(builder, first, rows, height))
+        few = builder.icmp_signed("<=", builder.sub(rows, first), INDEX(low))
+        with builder.if_else(few, likely=False) as (then, otherwise):
+            with then:
+                _tile(builder, lanes, arguments, masks, rows_of_tile(builder, first, rows, low))
+            with otherwise:
+                _tile(builder, lanes, arguments, masks, rows_of_tile(builder, first, rows, height))
 
 
 def strip_function(context, module, dtype):
@@ -100,6 +113,6 @@ def strip_function(context, module, dtype):
     with builder.if_then(builder.icmp_signed("<=", width, INDEX(half.count))):
         _walk(builder, half, function.args)  # costs half as much where the machine adds 32 bytes at a time
         builder.ret_void()
-    _walk(builder, whole, function.args)
+    _walk(builder, whole, function.args, low=FEW)
     builder.ret_void()
     return function
