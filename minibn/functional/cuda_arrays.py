@@ -127,21 +127,29 @@ def _contiguous(found, size):
     return True
 
 
-def interfaced_or_exchanged(value, stream):
+def interfaced_or_exchanged(name, value, stream):
     """Return an array as it is, or, where it offers DLPack alone, with ``__cuda_array_interface__``.
 
     Parameters
     ----------
+    name : str
+        Name of the argument, for messages.
     value : object
     stream : int
         Address of the stream on which it will be used; its owner makes it ready there.
+
+    Raises
+    ------
+    DeviceError
+        Where no device can be used, or it lies on another one than the current.
     """
     if _interface(value) is not None or not lies_on_cuda(value):
         return value
     from minibn.kernels.cuda import target
-    from minibn.kernels.cuda.exchange import Exchanged
+    from minibn.kernels.cuda.exchange import Exchanged, device_of, refuse_other_device
 
     target.require()
+    refuse_other_device(name, device_of(value), target.device_number())
     return Exchanged(value, stream)
 
 
@@ -170,7 +178,7 @@ class OnDevice:
     def __init__(self, name, first):
         from minibn.kernels.cuda import target
 
-        interfaced = interfaced_or_exchanged(first, _LEGACY)
+        interfaced = interfaced_or_exchanged(name, first, _LEGACY)
         checked(name, interfaced)
         target.require()
         self._first, self._target = first, target
@@ -188,21 +196,16 @@ class OnDevice:
 
     def _check_device(self, name, value):
         """Refuse an array of another GPU than the current one."""
-        from minibn.kernels.cuda.exchange import device_of
+        from minibn.kernels.cuda.exchange import device_of, refuse_other_device
 
         device, index = getattr(value, "device", None), device_of(value)
         if index is None:
             index = getattr(device, "index", getattr(device, "id", None))
-        current = 0 if self._target.SIMULATED else self._target.cuda.get_current_device().id
-        if isinstance(index, int) and index != current:
-            raise DeviceError(
-                f"{name} must lie on the current device, cuda:{current}, got cuda:{index}; "
-                "move it there, or make its device the current one"
-            )
+        refuse_other_device(name, index if isinstance(index, int) else None, self._target.device_number())
 
     def take(self, name, value, dtype=np.float32, shape=None, written=False):
         """Return an array as Numba's, on the same memory, without waiting; see :func:`checked`."""
-        value = interfaced_or_exchanged(value, self._target.stream_address(self.stream) or _LEGACY)
+        value = interfaced_or_exchanged(name, value, self._target.stream_address(self.stream) or _LEGACY)
         checked(name, value, dtype, shape, written)
         self._check_device(name, value)
         if getattr(value, "__cuda_ndarray__", False):

@@ -34,10 +34,10 @@ class DlpackAlone:
     """NumPy's DLPack with a word changed, so that it says that the array lies on a CUDA device."""
 
     def __init__(self, array):
-        self._array, self.asked = array, []
+        self._array, self.asked, self.number = array, [], 0
 
     def __dlpack_device__(self):
-        return 2, 0
+        return 2, self.number
 
     def __dlpack__(self, *, stream=None, **options):
         self.asked.append(stream)
@@ -187,13 +187,17 @@ def test_strides_that_say_nothing_are_fine():
 def test_dlpack_alone_is_taken_where_it_lies():
     array = DlpackAlone(X)
     assert lies_on_cuda(array)
-    found = interfaced_or_exchanged(array, 4711)
+    found = interfaced_or_exchanged("x", array, 4711)
     assert array.asked == [4711]
     interface = checked("x", found, shape=(6, 4))
     assert interface["data"][0] == X.ctypes.data
     assert (interface["typestr"], interface["shape"]) == ("<f4", (6, 4))
     assert device_of(found) == device_of(array) == 0
-    assert interfaced_or_exchanged(X, 1) is X
+    assert interfaced_or_exchanged("x", X, 1) is X
+    array.number = 1
+    with pytest.raises(DeviceError, match="x must lie on the current device, cuda:0, got cuda:1"):
+        interfaced_or_exchanged("x", array, 4711)
+    assert array.asked == [4711]
 
 
 @pytest.mark.parametrize(

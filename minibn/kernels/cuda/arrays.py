@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from minibn.errors import DeviceError, DtypeError, ShapeError
-from minibn.kernels.cuda.exchange import Exchanged, device_of
+from minibn.kernels.cuda.exchange import Exchanged, device_of, refuse_other_device
 from minibn.kernels.cuda.target import SIMULATED, address_of, cuda, device_number, driver_error, require
 
 _FLOAT32 = np.dtype(np.float32)
@@ -55,11 +55,7 @@ def _taken(name, value):
             f"{name} must lie on the CUDA device, got {type(value).__name__}; "
             f"use minibn.kernels.cuda.to_device({name})"
         )
-    if number is not None and number != device_number():
-        raise DeviceError(
-            f"{name} must lie on the current device, cuda:{device_number()}, got cuda:{number}; "
-            "move it there, or make its device the current one"
-        )
+    refuse_other_device(name, number, device_number())
     return cuda.as_cuda_array(value if interfaced else Exchanged(value), sync=False)
 
 
