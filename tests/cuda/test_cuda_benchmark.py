@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))  # the benchmarks are not part of the installed package
 
 from benchmarks import report, suites  # noqa: E402
-from benchmarks.cuda import correctness, goals, measure  # noqa: E402
+from benchmarks.cuda import correctness, goals, measure, subjects  # noqa: E402
 from minibn.kernels import cuda  # noqa: E402
 from minibn.program import devices  # noqa: E402
 
@@ -24,7 +24,8 @@ def test_every_kernel_of_the_suite_is_right():
     rows = measure.checks(said.append, small=True)
     assert all(row["right"] for row in rows), rows
     assert {row["name"].split(",")[0] for row in rows} >= {
-        "batch_norm_forward", "batch_norm_relu_backward", "dense_forward", "1 epochs",
+        "batch_norm_forward", "batch_norm_relu_backward", "dense_forward", "dense_forward_tiled", "dense_backward",
+        "dense_backward_tiled", "1 epochs",
     }  # fmt: skip
     assert said == [f"correct: {len(rows)} of {len(rows)}"]
 
@@ -41,6 +42,26 @@ def test_a_wrong_kernel_is_found(monkeypatch):
 def test_an_output_that_is_not_written_is_found(monkeypatch):
     monkeypatch.setattr(cuda, "dense_forward", lambda *arguments: None)
     assert not correctness.product((5, 7, 9))["right"]
+
+
+@without_device
+def test_only_the_mask_of_a_relu_is_spared_its_worst_entries():
+    wanted = np.ones(200_000)
+    found = wanted + np.eye(1, 200_000)[0]
+    assert correctness._error(found, wanted) == 1
+    assert correctness._error(found, wanted, 1) == 0
+
+
+@without_device
+def test_gradients_of_pytorch_are_those_of_autograd():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    x, dy = torch.randn(2, 8, 4)
+    gamma, beta = torch.randn(2, 4, requires_grad=True)
+    found = subjects.torch_backward(x, gamma, beta)(dy, x)
+    leaf = x.clone().requires_grad_()
+    y = torch.nn.functional.batch_norm(leaf, None, None, gamma, beta, True, 0.1, subjects._EPS)
+    for ours, theirs in zip(found, torch.autograd.grad(y, (leaf, gamma, beta), dy), strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 def seconds(**means):

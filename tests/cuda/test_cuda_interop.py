@@ -1,13 +1,17 @@
 """Arrays of other libraries that lie on the device: taken as they are, on the caller's stream, or refused by name."""
 
+import ctypes
+
 import device
 import numpy as np
 import pytest
 
 from minibn import functional
 from minibn.errors import ArgumentError, DeviceError, DtypeError, MinibnError, ShapeError
-from minibn.functional.cuda_arrays import checked, lies_on_cuda, stream_of
+from minibn.functional.cuda_arrays import checked, interfaced_or_exchanged, lies_on_cuda, stream_of
 from minibn.kernels import cuda
+from minibn.kernels.cuda import missing
+from minibn.kernels.cuda.exchange import device_of
 
 without_device = pytest.mark.without_device
 RNG = np.random.default_rng(0)
@@ -26,11 +30,23 @@ class Foreign:
         }  # fmt: skip
 
 
-class Exchanged:
-    """An array that offers DLPack alone."""
+class DlpackAlone:
+    """NumPy's DLPack with a word changed, so that it says that the array lies on a CUDA device."""
+
+    def __init__(self, array):
+        self._array, self.asked, self.number = array, [], 0
 
     def __dlpack_device__(self):
-        return 2, 0
+        return 2, self.number
+
+    def __dlpack__(self, *, stream=None, **options):
+        self.asked.append(stream)
+        capsule = self._array.__dlpack__()
+        address = ctypes.pythonapi.PyCapsule_GetPointer
+        address.restype, address.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+        device_type = address(capsule, b"dltensor") + ctypes.sizeof(ctypes.c_void_p)
+        ctypes.c_int32.from_address(device_type).value = 2
+        return capsule
 
 
 def put(*arrays):
@@ -168,11 +184,40 @@ def test_strides_that_say_nothing_are_fine():
     assert checked("x", Foreign(shape=(1, 4), strides=(999, 4)))
 
 
+def test_dlpack_alone_is_taken_where_it_lies():
+    array = DlpackAlone(X)
+    assert lies_on_cuda(array)
+    found = interfaced_or_exchanged("x", array, 4711)
+    assert array.asked == [4711]
+    interface = checked("x", found, shape=(6, 4))
+    assert interface["data"][0] == X.ctypes.data
+    assert (interface["typestr"], interface["shape"]) == ("<f4", (6, 4))
+    assert device_of(found) == device_of(array) == 0
+    assert interfaced_or_exchanged("x", X, 1) is X
+    array.number = 1
+    with pytest.raises(DeviceError, match="x must lie on the current device, cuda:0, got cuda:1"):
+        interfaced_or_exchanged("x", array, 4711)
+    assert array.asked == [4711]
+
+
+@pytest.mark.parametrize(
+    ("array", "error", "message"),
+    [
+        (X.astype(np.float64), DtypeError, "x must be float32 on CUDA, got float64"),
+        (X[::2], ShapeError, r"x must be C-contiguous on CUDA, got strides \(32, 4\)"),
+        (X.T, ShapeError, r"x must be C-contiguous on CUDA, got strides \(4, 16\)"),
+    ],
+)
+def test_dlpack_alone_is_refused_like_others(array, error, message):
+    with pytest.raises(error, match=message):
+        functional.relu_forward(DlpackAlone(array))
+
+
 @without_device
-def test_dlpack_alone_is_told_how_to_be_taken():
-    assert lies_on_cuda(Exchanged())
-    with pytest.raises(DeviceError, match=r"x offers DLPack alone, .* torch.from_dlpack\(x\)"):
-        functional.relu_forward(Exchanged())
+@pytest.mark.skipif(missing() is None, reason="a device can be used")
+def test_dlpack_alone_without_a_device_is_one_line():
+    with pytest.raises(DeviceError, match="pip install|driver"):
+        functional.relu_forward(DlpackAlone(X))
 
 
 @without_device

@@ -1,6 +1,7 @@
 """What a wrong array is told, and what happens where numba-cuda or a device is missing."""
 
 import importlib.util
+import weakref
 
 import device
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from minibn.errors import DeviceError, DtypeError, MinibnError, ShapeError
 from minibn.kernels import cuda
 from minibn.kernels.cuda import target
-from minibn.kernels.cuda.target import SIMULATED
+from minibn.kernels.cuda.target import SIMULATED, driver_error
 
 
 def arrays(dtype=np.float32):
@@ -46,6 +47,39 @@ def test_columns_of_an_array_are_refused():
     given[0] = cuda.to_device(np.ones((4, 8), np.float32))[:, :4]
     with pytest.raises(ShapeError, match="x must be C-contiguous"):
         cuda.batch_norm_forward(*given)
+
+
+def test_what_a_workspace_outgrows_stays_for_graphs():
+    """A captured graph goes on writing to the memory that it was captured with."""
+    workspace = cuda.Workspace()
+    partials, arrivals = workspace.reserve(10, 1)
+    kept = weakref.ref(partials), weakref.ref(arrivals)
+    sizes = partials.size, arrivals.size
+    larger = workspace.reserve(sizes[0] + 1, sizes[1] + 1)
+    assert [array.size for array in larger] == [2 * size for size in sizes]
+    assert not any(array.copy_to_host().any() for array in larger)
+    del partials, arrivals
+    assert all(array() is not None for array in kept)
+    assert all(ours is theirs for ours, theirs in zip(workspace.reserve(1, 1), larger, strict=True))
+
+
+def test_memory_that_does_not_suffice_is_one_line(monkeypatch):
+    def refuse(*arguments, **options):
+        raise driver_error()(2, "Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
+
+    monkeypatch.setattr(target.cuda, "device_array", refuse)
+    with pytest.raises(DeviceError, match="refuses 48 bytes .*OUT_OF_MEMORY.*; use smaller batches"):
+        cuda.empty((3, 4))
+
+
+def test_a_copy_on_a_stream_is_waited_for(monkeypatch):
+    """The driver may return before such a copy is done."""
+    waited, stream = [], target.cuda.stream()
+    monkeypatch.setattr(type(stream), "synchronize", lambda self: waited.append(self))
+    mean = cuda.mean_to_device(np.ones(3), stream)
+    assert waited == [stream]
+    assert cuda.mean_to_host(mean, stream).tolist() == [1, 1, 1]
+    assert waited == [stream] * 2
 
 
 def test_a_workspace_of_ones_own():

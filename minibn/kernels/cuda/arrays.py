@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from minibn.errors import DeviceError, DtypeError, ShapeError
-from minibn.kernels.cuda.target import SIMULATED, address_of, cuda, require
+from minibn.kernels.cuda.exchange import Exchanged, device_of, refuse_other_device
+from minibn.kernels.cuda.target import SIMULATED, address_of, cuda, device_number, driver_error, require
 
 _FLOAT32 = np.dtype(np.float32)
 
@@ -18,7 +19,8 @@ def device_array(name, value):
     name : str
         Name of the argument, for the message.
     value : object
-        Numba's device array, or an array with ``__cuda_array_interface__`` (CuPy, PyTorch); nothing is waited for.
+        Numba's device array, or an array with ``__cuda_array_interface__`` (CuPy, PyTorch) or with DLPack; nothing is
+        waited for.
 
     Raises
     ------
@@ -47,12 +49,14 @@ def on_device(name, value):
 
 def _taken(name, value):
     require()
-    if SIMULATED or not hasattr(value, "__cuda_array_interface__"):
+    interfaced, number = hasattr(value, "__cuda_array_interface__"), device_of(value)
+    if SIMULATED or not (interfaced or number is not None):
         raise DeviceError(
             f"{name} must lie on the CUDA device, got {type(value).__name__}; "
             f"use minibn.kernels.cuda.to_device({name})"
         )
-    return cuda.as_cuda_array(value, sync=False)
+    refuse_other_device(name, number, device_number())
+    return cuda.as_cuda_array(value if interfaced else Exchanged(value), sync=False)
 
 
 def flat(name, value):
@@ -83,10 +87,43 @@ def to_device(array, stream=0):
     Raises
     ------
     DeviceError
-        Where no device can be used.
+        Where no device can be used, or its memory does not suffice.
     """
     require()
-    return cuda.to_device(np.ascontiguousarray(array), stream=stream)
+    array = np.ascontiguousarray(array)
+    there = _allocated(array.nbytes, lambda: cuda.to_device(array, stream=stream))
+    wait(stream)  # on a stream the driver may still read the array, which may be gone when this returns
+    return there
+
+
+def to_host(array, stream=0):
+    """Copy an array of the device to a new NumPy array, and wait for it: on a stream the driver need not."""
+    found = array.copy_to_host(stream=stream)
+    wait(stream or getattr(array, "stream", 0))
+    return found
+
+
+def wait(stream):
+    """Wait for a stream of ``numba.cuda``; copies on the default one, 0, have waited already."""
+    if stream:
+        stream.synchronize()
+
+
+def _allocated(size, allocate):
+    """Return what a function allocates, a number of bytes.
+
+    Raises
+    ------
+    DeviceError
+        Where the driver refuses.
+    """
+    try:
+        return allocate()
+    except driver_error() as error:
+        reason = " ".join(str(error).split())
+        raise DeviceError(
+            f"the CUDA device refuses {size:,} bytes ({reason}); use smaller batches or data, or the CPU"
+        ) from error
 
 
 def empty(shape, stream=0):
@@ -101,7 +138,8 @@ def empty(shape, stream=0):
     Raises
     ------
     DeviceError
-        Where no device can be used.
+        Where no device can be used, or its memory does not suffice.
     """
     require()
-    return cuda.device_array(shape, _FLOAT32, stream=stream)
+    size = _FLOAT32.itemsize * int(np.prod(shape, dtype=np.int64))
+    return _allocated(size, lambda: cuda.device_array(shape, _FLOAT32, stream=stream))

@@ -1,5 +1,6 @@
 """Recording what is launched on a stream, to launch it again at once: a CUDA graph."""
 
+from minibn.errors import DeviceError
 from minibn.kernels.cuda.target import SIMULATED
 
 
@@ -35,6 +36,8 @@ def _recorded(stream, launch):
     own = Stream.from_handle(stream.handle)
     builder = own.create_graph_builder().begin_building()
     try:
+        if int(builder.stream.handle) != int(stream.handle):  # launches would run now, and the graph be empty
+            raise DeviceError("launches are recorded on another stream than they are made on")
         launch()
     finally:
         builder.end_building()

@@ -4,7 +4,7 @@ import numpy as np
 
 from minibn.errors import DtypeError
 from minibn.kernels.cuda import positions
-from minibn.kernels.cuda.arrays import device_array, empty, flat, given, on_device
+from minibn.kernels.cuda.arrays import device_array, empty, flat, given, on_device, to_host
 from minibn.kernels.cuda.cross_entropy import (
     make_cross_entropy,
     make_cross_entropy_gradient,
@@ -49,7 +49,7 @@ def _summing(steps, stream, workspace):
 
 def _answer(loss, given, stream):
     """Return the loss as a float, which waits for it, where the caller gave no place for it."""
-    return float(loss.copy_to_host(stream=stream)[0]) if given is None else None
+    return float(to_host(loss, stream)[0]) if given is None else None
 
 
 def softmax_cross_entropy_forward(

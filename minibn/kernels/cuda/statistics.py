@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from minibn.kernels.cuda import positions
-from minibn.kernels.cuda.arrays import aligned, device_array, flat, to_device
+from minibn.kernels.cuda.arrays import aligned, device_array, flat, to_device, to_host
 from minibn.kernels.cuda.moments import make_moments
 from minibn.kernels.cuda.positions import positions_of
 from minibn.kernels.cuda.reduction import ONE
@@ -36,7 +36,7 @@ def mean_to_device(mean, stream=0):
 
 def mean_to_host(mean, stream=0):
     """Copy means of the device, shape (2, C), to the CPU: ndarray of float64, shape (C,)."""
-    return mean.copy_to_host(stream=stream).astype(np.float64).sum(axis=0)
+    return to_host(mean, stream).astype(np.float64).sum(axis=0)
 
 
 def var_to_device(var, stream=0):
@@ -46,7 +46,7 @@ def var_to_device(var, stream=0):
 
 def var_to_host(var, stream=0):
     """Copy variances of the device to the CPU: ndarray of float64."""
-    return var.copy_to_host(stream=stream).astype(np.float64)
+    return to_host(var, stream).astype(np.float64)
 
 
 def batch_statistics(x, mean, var, *, stream=0, workspace=None):

@@ -57,6 +57,18 @@ def multiprocessors():
     return 1 if SIMULATED else cuda.get_current_device().MULTIPROCESSOR_COUNT
 
 
+def device_number():
+    """Return the number of the current device; of the simulator, 0."""
+    return 0 if SIMULATED else cuda.get_current_device().id
+
+
+def driver_error():
+    """Return the class of the errors that the driver reports."""
+    from numba.cuda.cudadrv.driver import CudaAPIError
+
+    return CudaAPIError
+
+
 def kernel(threads):
     """Return a decorator that compiles a kernel for blocks of at most ``threads`` threads, on its first launch."""
     return cuda.jit() if SIMULATED else cuda.jit(launch_bounds=threads)
@@ -119,6 +131,6 @@ def load_library(name):
         from cuda import pathfinder
 
         path = pathfinder.load_nvidia_dynamic_lib(name).abs_path
-    except (ImportError, RuntimeError):
+        return ctypes.CDLL(path) if path else None
+    except (ImportError, RuntimeError, OSError):
         return None
-    return ctypes.CDLL(path) if path else None

@@ -58,7 +58,7 @@ class CudaProgram(Program):
         self.labels = to_device(np.zeros(max(max_batch, EVALUATION_BLOCK), np.int32), self.stream)
         self.state = to_device(np.zeros(1, np.int32), self.stream)
         self.workspace = Workspace()
-        self._played, self._buffers, self._keeps = {}, {}, True
+        self._played, self._buffers, self._values, self._keeps = {}, {}, {}, True
         self.executor = "persistent" if multiply_adds(lines, max_batch) <= ONE_BLOCK else "stream"
 
     def forget_data(self):
@@ -118,6 +118,7 @@ class CudaProgram(Program):
     def _sent(self, name, array, dtype):
         """Copy an array into a buffer of the device, of one entry where it is empty: that has no address there."""
         values, found = array.astype(dtype), self._buffers.get(name)
+        self._values[name] = values  # until the play is over: the driver may read it later than this returns
         if found is None or found.size != max(array.size, 1):
             values = values if values.size else np.zeros(1, dtype)
             self._buffers[name] = to_device(values, self.stream)
