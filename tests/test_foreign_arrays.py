@@ -89,6 +89,11 @@ def needs_grad():
     return need("torch").ones(3, 4, requires_grad=True)
 
 
+def negated():
+    torch = need("torch")
+    return torch.complex(torch.zeros(3, 4), torch.ones(3, 4)).conj().imag
+
+
 def meta():
     return need("torch").ones(3, 4, device="meta")
 
@@ -106,10 +111,10 @@ def text_frame():
 
 
 class OnADevice:
-    dtype, device = np.dtype(np.float32), "cuda:1"
+    dtype, device = np.dtype(np.float32), "mps:0"
 
     def __dlpack_device__(self):
-        return 2, 1
+        return 8, 0  # kDLMetal: what lies on CUDA has a way of its own
 
     def __dlpack__(self, **options):
         raise AssertionError("memory of a device was asked for")
@@ -119,9 +124,10 @@ REFUSED = {
     "bfloat16": (bfloat16, r"bfloat16; use x\.float\(\)"),
     "gradient": (needs_grad, r"requires a gradient.*use x\.detach\(\)"),
     "our own gradient": (lambda: Tensor(X, requires_grad=True), r"use x\.detach\(\)"),
+    "sign aside": (negated, r"use x\.resolve_neg\(\)"),
     "meta": (meta, "cannot be read as a NumPy array"),
     "sparse tensor": (torch_sparse, "cannot be read as a NumPy array"),
-    "device": (OnADevice, r"device cuda:1; use x\.cpu\(\)|got cuda:1|no CUDA device|pip install|driver"),
+    "device": (OnADevice, r"device mps:0; use x\.cpu\(\)"),
     "csr": (sparse("csr_matrix"), r"got a sparse csr_matrix; use x\.toarray\(\)"),
     "coo": (sparse("coo_array"), r"got a sparse coo_array; use x\.toarray\(\)"),
 }

@@ -51,6 +51,9 @@ def _exchanged(name, value):
         raise DtypeError(f"{name} requires a gradient, which is not recorded here; use {name}.detach()")
     if "bfloat16" in str(value.dtype):
         raise DtypeError(f"{name} must be of a dtype that NumPy has, got {value.dtype}; use {name}.float()")
+    if hasattr(value, "is_neg") and value.is_neg():
+        # PyTorch hands out the memory of such a view without the sign that it keeps beside it.
+        raise DtypeError(f"{name} is a view with its sign not yet applied; use {name}.resolve_neg()")
     try:
         if value.__dlpack_device__()[0] not in _IN_MAIN_MEMORY:
             raise DtypeError(
