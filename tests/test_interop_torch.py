@@ -215,6 +215,11 @@ class Doubled(torch.nn.Linear):
         return 2 * super().forward(x)
 
 
+def patched(module):
+    module.forward = lambda x: -x
+    return module
+
+
 layers = torch.nn
 BAD = [
     (lambda: layers.Sequential(layers.Linear(4, 4), layers.LayerNorm(4)), r"1 \(LayerNorm\)"),
@@ -226,7 +231,10 @@ BAD = [
     (lambda: layers.Sequential(layers.Linear(4, 4), layers.Softmax(0)), "dim=0"),
     (lambda: layers.Sequential(layers.BatchNorm1d(4, track_running_stats=False)), "track_running_stats"),
     (lambda: layers.Sequential(layers.Linear(4, 4), layers.Linear(5, 2)), "takes 5 columns"),
-    (lambda: layers.Sequential(layers.Linear(4, 2, device="meta")), "plain tensor"),
+    (lambda: layers.Sequential(layers.Linear(4, 2, device="meta")), "'meta' and has no values"),
+    (lambda: patched(layers.Sequential(layers.Linear(4, 2))), "module .* forward of its own"),
+    (lambda: layers.Sequential(patched(layers.Linear(4, 2))), r"0 \(Linear\) has a forward of its own"),
+    (lambda: {"fc1.weight": torch.ones(2, 2), "fc2.weight": torch.ones(2, 2)}, "got 'fc1.weight'"),
     (lambda: layers.Sequential(layers.Flatten(0), layers.Linear(4, 2)), r"0 \(Flatten\): start_dim=0, end_dim=-1"),
     (lambda: layers.Sequential(layers.BatchNorm1d(4, momentum=1.5)), r"0 \(BatchNorm1d\): momentum must be in \[0, 1\]"),
     (hooked, "forward hooks"), (lambda: layers.Sequential(), "no layer with weights"),

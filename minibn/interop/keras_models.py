@@ -50,7 +50,7 @@ def _walk(keras, model):
 
 def _chain(keras, model):
     """Return the layers of a model, which must stand in a row."""
-    if isinstance(model, keras.Sequential):
+    if isinstance(model, keras.Sequential) and type(model).call is keras.Sequential.call:
         return model.layers
     place = f"{model.name} ({type(model).__name__})"
     if type(model).__name__ != "Functional":
@@ -76,10 +76,32 @@ def _parts(keras, layer, place):
     }.get(type(layer))
     if reader is None:
         raise parts.unknown(place)
+    _refuse_other_arithmetic(place, layer)
     found = reader(place, layer)
-    if layer.compute_dtype != layer.variable_dtype:
-        found[0].note += f"; computed in {layer.compute_dtype} there, in the dtype of its values here"
+    found[0].note += "".join(f"; {what}" for what in _lost(layer))
     return found
+
+
+def _refuse_other_arithmetic(place, layer):
+    if getattr(layer, "quantization_mode", None):
+        raise parts.unknown(place, f"its values are quantized to {layer.quantization_mode}")
+    if any(node.arguments.kwargs.get("training") for node in layer._inbound_nodes):
+        raise parts.unknown(place, "it was called with training=True, which holds in evaluation too")
+
+
+def _lost(layer):
+    """Yield what a layer has in Keras and will not have here."""
+    if layer.compute_dtype != layer.variable_dtype:
+        yield f"computed in {layer.compute_dtype} there, in the dtype of its values here"
+    kept = [variable for variable in layer.weights if variable.regularizer or variable.constraint]
+    if kept or layer.activity_regularizer:
+        yield "its regularizers and constraints are not kept"
+    if (
+        layer.weights
+        and not layer.trainable
+        and "moving_mean" not in {weight.name for weight in layer.weights}
+    ):
+        yield "trainable=False is not kept: it would be trained here"
 
 
 def _array(variable):

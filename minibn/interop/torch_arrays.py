@@ -23,7 +23,9 @@ def array_of(name, tensor):
     if hasattr(tensor, "detach"):
         torch = require_extra("torch", "torch")
         tensor = tensor.detach()
-        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        if tensor.is_meta:
+            raise ConversionError(f"{name} is on the device 'meta' and has no values; load them first")
+        if tensor.layout != torch.strided or tensor.is_quantized:
             raise ConversionError(f"{name} is not a plain tensor of numbers; call dequantize() or to_dense()")
         tensor = tensor.cpu()
         tensor = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()

@@ -68,10 +68,14 @@ def _walk(torch, module, name):
     part.training = module.training
     if any(not value.requires_grad for value in module.parameters()):
         part.note += "; requires_grad=False is not kept: it would be trained here"
+    if torch.bfloat16 in {value.dtype for value in module.parameters()}:
+        part.note += "; bfloat16 becomes float32"
     yield part
 
 
 def _refuse_hooks(module, place):
+    if "forward" in vars(module):
+        raise ConversionError(f"{place} has a forward of its own, set on the object; remove it first")
     if module._forward_hooks or module._forward_pre_hooks:
         raise ConversionError(f"{place} has forward hooks, which may change its output; remove them first")
 

@@ -6,7 +6,8 @@ from minibn.errors import ConversionError
 from minibn.interop import parts
 from minibn.interop.torch_arrays import array_of
 
-_NAME = re.compile(r"(.*?)(\d+)\.(\w+)$")
+# A prefix ends in a dot: "fc1.weight" and "fc2.weight" are attributes, and say nothing of what stands between.
+_NAME = re.compile(r"((?:.*?\.)?)(\d+)\.(\w+)$")
 
 
 def state_parts(state, activation, momentum, eps):
@@ -52,8 +53,7 @@ def _part(position, values, momentum, eps):
 
 def _batch_norm(place, values, momentum, eps):
     arrays = (values.get(name) for name in ("running_mean", "running_var", "weight", "bias"))
-    meaning = "None" if momentum is None else f"{momentum:g}"
-    note = f"BatchNorm; momentum {meaning} and eps {eps:g} as given, for the state does not hold them; "
+    note = f"BatchNorm; momentum {momentum} and eps {eps} as given, for the state does not hold them; "
     batches = int(values.get("num_batches_tracked", 0))
     return parts.batch_norm(
         place, *arrays, f"{note}running variance unbiased", momentum=momentum, eps=eps, batches=batches
