@@ -166,7 +166,7 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
                 raise ArgumentError(
                     "class_weight='balanced' needs all rows at once, got partial_fit; pass a dict of weights"
                 )
-            self.classes_ = np.unique(classes)
+            self.classes_ = _distinct(classes)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ArgumentError(
                 f"classes must be those of the first call, {self.classes_}, got {np.unique(classes)}; leave it out"
@@ -190,6 +190,7 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
 
     def _column(self, y):
         y = column_or_1d(y, warn=True)
+        _distinct(y)
         check_classification_targets(y)
         return y
 
@@ -209,7 +210,7 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
         known = self.classes_[indices] == y
         if not known.all():
             raise ArgumentError(
-                f"y must hold labels among {self.classes_}, got {np.asarray(y)[~known][0]!r}; name all classes "
+                f"y must hold labels among {self.classes_}, got {np.asarray(y)[~known].tolist()[0]!r}; name all classes "
                 "when training starts"
             )
         return np.ascontiguousarray(indices, np.int64)
@@ -241,3 +242,14 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
 
     def _score_of(self, output, rows):
         return np.average(output.argmax(axis=1) == rows.y, weights=rows.weight)
+
+
+def _distinct(labels):
+    """Return the sorted labels, as :func:`numpy.unique` does."""
+    try:
+        return np.unique(labels)
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in labels})
+        raise ArgumentError(
+            f"y must hold labels of one kind, got {' and '.join(kinds)}; make all str"
+        ) from error

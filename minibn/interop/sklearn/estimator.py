@@ -64,6 +64,8 @@ class MinibnEstimator(BaseEstimator):
             For bad arguments or data, and when training diverges.
         """
         first = not (self.warm_start and hasattr(self, "model_"))
+        if not first:
+            self._check_layers()
         X, y = self._checked(X, y, reset=first)
         y = self._encode_all(y, first)
         rng = check_random_state(self.random_state)
@@ -88,6 +90,8 @@ class MinibnEstimator(BaseEstimator):
                 "partial_fit does not support early_stopping=True: one pass has no end to stop at; pass False"
             )
         first = not hasattr(self, "model_")
+        if not first:
+            self._check_layers()
         X, y = self._checked(X, y, reset=first)
         rows = Rows(X, self._encode(y), self._checked_weight(sample_weight, X)).counted
         if first:
@@ -118,14 +122,21 @@ class MinibnEstimator(BaseEstimator):
         if (X_val is None) != (y_val is None):
             raise ArgumentError("X_val and y_val belong together, got one of them; pass both or none")
         if X_val is None:
+            if weight is not None:
+                raise ArgumentError(
+                    "sample_weight_val weighs the rows of X_val, got no X_val; pass it or leave both out"
+                )
             return None
-        X_val, y_val = self._checked(X_val, y_val, reset=False)
-        check_validation(X_val)
-        return Rows(X_val, self._encode(y_val), self._checked_weight(weight, X_val))
+        try:
+            X_val, y_val = self._checked(X_val, y_val, reset=False)
+            check_validation(X_val)
+            return Rows(X_val, self._encode(y_val), self._checked_weight(weight, X_val))
+        except ValueError as error:  # it speaks of X and y
+            raise ArgumentError(f"X_val, y_val: {error}") from error
 
     def _initialize(self, rows, rng):
         """Build a new network and forget what an earlier one learned."""
-        hidden = np.atleast_1d(self.hidden_layer_sizes).tolist()
+        hidden, *_ = self._built = self._layers()
         if any(units < 1 or units != int(units) for units in hidden):
             raise ArgumentError(
                 f"hidden_layer_sizes must be > 0 and whole, got {hidden}; give the units of each layer"
@@ -139,6 +150,19 @@ class MinibnEstimator(BaseEstimator):
         self.loss_curve_, self.loss_ = [], math.nan
         self.best_loss_ = None if self.early_stopping else math.inf
         self.best_validation_score_ = self.validation_scores_ = self.validation_loss_curve_ = None
+
+    def _layers(self):
+        """Return the arguments that the layers are built from."""
+        return np.atleast_1d(self.hidden_layer_sizes).tolist(), self.activation, self.batch_norm
+
+    def _check_layers(self):
+        """Refuse to train a network on whose layers were asked for otherwise when it was built."""
+        names = ("hidden_layer_sizes", "activation", "batch_norm")
+        for name, built, asked in zip(names, self._built, self._layers(), strict=True):
+            if built != asked:
+                raise ArgumentError(
+                    f"{name} must stay {built} while training goes on, got {asked}; fit with warm_start=False"
+                )
 
     def _batch_size(self, rows):
         """Return the rows of a batch, at most all."""
