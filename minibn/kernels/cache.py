@@ -18,6 +18,7 @@ from numba.core import caching, config
 from numba.core.runtime import rtsys
 
 from minibn.kernels.callees import dependencies, plain
+from minibn.kernels.read_only import Layers, ReadableCacheImpl, filled
 
 _COMPILED = ("kernels", "program")  # the executor's code depends on tables in files beside it
 _OPTIONS = ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX")
@@ -92,13 +93,19 @@ def _refuse_a_relative_folder(path):
 class _StampedCache(caching.FunctionCache):
     """Numba's disk cache with a stamp and file names of our own, and quiet when the disk fails."""
 
+    _impl_class = ReadableCacheImpl
+
     def __init__(self, function, suffix, *depends):
         super().__init__(function)
         _refuse_a_relative_folder(self._cache_path)
-        self._cache_file = caching.IndexDataCacheFile(
-            cache_path=self._cache_path,
-            filename_base=self._impl.filename_base + suffix,
-            source_stamp=(DIGEST, self._source(function), *depends),
+        named = {
+            "filename_base": self._impl.filename_base + suffix,
+            "source_stamp": (DIGEST, self._source(function), *depends),
+        }
+        others = [path for path in filled(function) if path != self._cache_path]
+        self._cache_file = Layers(
+            caching.IndexDataCacheFile(cache_path=self._cache_path, **named),
+            [caching.IndexDataCacheFile(cache_path=path, **named) for path in others],
         )
 
     def _source(self, function):
