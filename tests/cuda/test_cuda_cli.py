@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from command import run, run_json
 
@@ -13,7 +14,14 @@ pytestmark = pytest.mark.subprocess
 NO_GPU = devices.driver() is None
 PLAIN = {"NUMBA_ENABLE_CUDASIM": "0"}
 CUDA = {"NUMBA_ENABLE_CUDASIM": "1"} if SIMULATED else PLAIN
-SMALL = ("--data", "iris", "--hidden", 3, "--epochs", 1, "--out", "run")
+SMALL = ("--data", "rows.npz", "--hidden", 3, "--epochs", 1, "--out", "run")
+
+
+@pytest.fixture(autouse=True)
+def rows(tmp_path):
+    """Write a small file of data that no other package is needed for."""
+    x = np.random.default_rng(0).standard_normal((150, 4))
+    np.savez(tmp_path / "rows.npz", x=x, y=(x[:, 0] > 0) + (x[:, 1] > 1))
 
 
 def test_a_run_begins_on_cuda_and_goes_on_on_the_cpu(tmp_path):
