@@ -29,11 +29,17 @@ def _options():
     return [getattr(config, name, None) for name in _OPTIONS]
 
 
+def _sources(package):
+    """Return the files of all functions that are kept; those of CUDA compile in memory, for the device at hand."""
+    found = (path for folder in _COMPILED for path in (package / folder).rglob("*.py"))
+    return sorted(path for path in found if "cuda" not in path.relative_to(package).parts)
+
+
 def _digest():
     """Return a digest of all sources that compiled functions are made of, and of the compiler options in force."""
     digest = hashlib.sha256(repr(_options()).encode())
     package = Path(__file__).parents[1]
-    for path in sorted(path for folder in _COMPILED for path in (package / folder).rglob("*.py")):
+    for path in _sources(package):
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
 
