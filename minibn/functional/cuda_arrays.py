@@ -7,8 +7,8 @@ import sys
 import numpy as np
 
 from minibn.errors import DeviceError, DtypeError, ShapeError
+from minibn.kernels.device_memory import device_of, refuse_other_device
 
-_CUDA = 2  # DLPack's kDLCUDA
 _LEGACY, _PER_THREAD = 1, 2  # how __cuda_array_interface__ calls the two default streams
 
 
@@ -16,18 +16,7 @@ def lies_on_cuda(value):
     """Say whether a value is an array on a CUDA device, or claims to be one."""
     if isinstance(value, (np.ndarray, np.generic, type)):
         return False
-    if _interface(value) is not None:
-        return True
-    try:
-        return value.__dlpack_device__()[0] == _CUDA
-    except (
-        AttributeError,
-        BufferError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ):  # PyTorch's "meta" raises the last
-        return False
+    return _interface(value) is not None or device_of(value) is not None
 
 
 def _interface(value):
@@ -146,7 +135,7 @@ def interfaced_or_exchanged(name, value, stream):
     if _interface(value) is not None or not lies_on_cuda(value):
         return value
     from minibn.kernels.cuda import target
-    from minibn.kernels.cuda.exchange import Exchanged, device_of, refuse_other_device
+    from minibn.kernels.cuda.exchange import Exchanged
 
     target.require()
     refuse_other_device(name, device_of(value), target.device_number())
@@ -196,8 +185,6 @@ class OnDevice:
 
     def _check_device(self, name, value):
         """Refuse an array of another GPU than the current one."""
-        from minibn.kernels.cuda.exchange import device_of, refuse_other_device
-
         device, index = getattr(value, "device", None), device_of(value)
         if index is None:
             index = getattr(device, "index", getattr(device, "id", None))

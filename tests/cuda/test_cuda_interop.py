@@ -11,7 +11,7 @@ from minibn.errors import ArgumentError, DeviceError, DtypeError, MinibnError, S
 from minibn.functional.cuda_arrays import checked, interfaced_or_exchanged, lies_on_cuda, stream_of
 from minibn.kernels import cuda
 from minibn.kernels.cuda import missing
-from minibn.kernels.cuda.exchange import device_of
+from minibn.kernels.device_memory import device_of
 
 without_device = pytest.mark.without_device
 RNG = np.random.default_rng(0)

@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from minibn.errors import DeviceError, DtypeError, ShapeError
-from minibn.kernels.cuda.exchange import Exchanged, device_of, refuse_other_device
+from minibn.kernels.cuda.exchange import Exchanged
 from minibn.kernels.cuda.target import SIMULATED, address_of, cuda, device_number, driver_error, require
+from minibn.kernels.device_memory import device_of, refuse_other_device
 
 _FLOAT32 = np.dtype(np.float32)
 

@@ -2,33 +2,9 @@
 
 import numpy as np
 
-from minibn.errors import DeviceError
+from minibn.kernels.device_memory import CUDA
 
-_CUDA = 2  # DLPack's kDLCUDA
-UNORDERED, LEGACY = -1, 1  # how DLPack calls no stream at all, and the default one
-
-
-def device_of(array):
-    """Return the number of the CUDA device on which an array says by DLPack that it lies, None where it says none."""
-    try:
-        kind, number = array.__dlpack_device__()
-    except (AttributeError, BufferError, RuntimeError, TypeError, ValueError):
-        return None
-    return int(number) if kind == _CUDA else None
-
-
-def refuse_other_device(name, number, current):
-    """Refuse an array of another GPU than the current one; None for one that does not say where it lies.
-
-    Raises
-    ------
-    DeviceError
-    """
-    if number is not None and number != current:
-        raise DeviceError(
-            f"{name} must lie on the current device, cuda:{current}, got cuda:{number}; "
-            "move it there, or make its device the current one"
-        )
+UNORDERED = -1  # how DLPack calls no stream at all
 
 
 class Exchanged:
@@ -56,4 +32,4 @@ class Exchanged:
 
     def __dlpack_device__(self):
         """Return DLPack's name of the device."""
-        return _CUDA, self._view.device_id
+        return CUDA, self._view.device_id
