@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minibn.errors import ArgumentError, DtypeError
+from minibn.errors import ArgumentError
+from minibn.interop.network import network
 from minibn.nn import BatchNorm, Dense, Sequential
 
 
@@ -65,8 +66,7 @@ def in_evaluation(model, what):
     ------
     DtypeError, ArgumentError
     """
-    if not isinstance(model, Sequential):
-        raise DtypeError(f"model must be a minibn.nn.Sequential, got {type(model).__name__}; pass a network")
+    network(model)
     if model.training or any(layer.training for layer in model.layers):
         raise ArgumentError(
             f"model must be in evaluation mode to be {what}, got training mode, in which batch norm uses the "

@@ -1,7 +1,8 @@
 """To Keras 3, on any of its backends."""
 
-from minibn.errors import ConversionError, DtypeError, require_extra
-from minibn.nn import BatchNorm, Dense, Sequential
+from minibn.errors import ConversionError, require_extra
+from minibn.interop.network import network
+from minibn.nn import BatchNorm, Dense
 
 OLD = 0.9  # ONNX's default weight of the old value, for a batch norm that averages over all batches
 
@@ -31,9 +32,7 @@ def to_keras(model, *, report=print):
         Without Keras.
     """
     keras = require_extra("keras", "keras")
-    if not isinstance(model, Sequential):
-        raise DtypeError(f"model must be a minibn.nn.Sequential, got {type(model).__name__}; pass a network")
-    dtype = model.dtype.name
+    dtype = network(model).dtype.name
     peers = [_layer(keras, layer, dtype) for layer in model.layers]
     peer = keras.Sequential([keras.Input((_columns(model),), dtype=dtype), *peers])
     for own, layer in zip(model.layers, peers, strict=True):

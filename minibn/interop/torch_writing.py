@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from minibn.errors import DtypeError, require_extra
-from minibn.nn import BatchNorm, Dense, Sequential
+from minibn.errors import require_extra
+from minibn.interop.network import network
+from minibn.nn import BatchNorm, Dense
 
 
 def to_torch(model, *, report=print):
@@ -29,9 +30,7 @@ def to_torch(model, *, report=print):
         Without PyTorch.
     """
     torch = require_extra("torch", "torch")
-    if not isinstance(model, Sequential):
-        raise DtypeError(f"model must be a minibn.nn.Sequential, got {type(model).__name__}; pass a network")
-    dtype = torch.float64 if model.dtype == np.float64 else torch.float32
+    dtype = torch.float64 if network(model).dtype == np.float64 else torch.float32
     peer = torch.nn.Sequential(*(_module(torch, layer, dtype) for layer in model.layers))
     peer.load_state_dict({name: torch.as_tensor(value) for name, value in model.state_dict().items()})
     peer.training = model.training
