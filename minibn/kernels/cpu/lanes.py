@@ -100,7 +100,7 @@ class Lanes:
     def prefetch(self, pointer, index):
         """Ask for the line at ``pointer[index]``, which may lie beyond the end of the array."""
         address = self.builder.gep(pointer, [index])
-        self._intrinsic("llvm.prefetch.p0", ir.VoidType(), address, _INT32(0), _INT32(3), _INT32(1))
+        self._intrinsic("llvm.prefetch.p0", ir.VoidType(), address, _INT32(0), _INT32(2), _INT32(1))
 
     def store(self, value, pointer, index, mask=None):
         """Write the line at ``pointer[index]``, or what the mask covers of it."""

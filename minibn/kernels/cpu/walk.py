@@ -66,7 +66,7 @@ class Walk:
             start = b.add(self.start, b.mul(piece, self.positions))
             with loop(b, INDEX(0), grouped, ROWS) as row:
                 places = [self._place(start, b.add(row, INDEX(r))) for r in range(ROWS)]
-                ahead = b.mul(self.stride, INDEX(ROWS))
+                ahead = b.mul(self.stride, INDEX(4 * ROWS))
                 self._columns(places, self.width, body, arrays, ahead)
             with loop(b, grouped, b.add(self.rows, INDEX(1))) as row:
                 self._columns([self._place(start, row)], self._width(row), body)
@@ -76,8 +76,9 @@ class Walk:
         with loop(b, INDEX(0), width, self.lanes.count) as column:
             here = [b.add(place, column) for place in places]
             for array in arrays:
-                for place in here:
-                    self.lanes.prefetch(array, b.add(place, ahead))
+                first = b.add(b.add(places[0], ahead), b.mul(column, INDEX(ROWS)))
+                for k in range(len(here)):
+                    self.lanes.prefetch(array, b.add(first, INDEX(k * self.lanes.count)))
             body(here, column, self.lanes.mask(column, width))
 
     def write(self, target, large, body):
