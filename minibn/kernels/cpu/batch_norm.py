@@ -15,7 +15,8 @@ pass begins with the block that the first one ended with, which is still in the 
 import numpy as np
 
 from minibn.kernels.compile import kernel, kernel_part, subroutine
-from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, SPREAD, STREAMED, make_plan
+from minibn.kernels.cpu.channels import add_sums, affine_factors, copy_channels, tilt_factors
+from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, STREAMED, make_plan
 from minibn.kernels.cpu.scratch import rolled, scratch_like
 from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.kernels.cpu.sweeps import differentiate_rows, multiply_add, normalize_rows, sum_products
@@ -30,13 +31,7 @@ def affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, s
     ``center`` is the mean rounded to the dtype of the data, so that subtracting it from nearby data is exact;
     what the rounding left out is folded into ``shift``, so that the second pass stays in that dtype.
     """
-    for q in range(end - begin):
-        rolled()
-        j = begin + q
-        factor = gamma[j] * inverse[q]
-        center[q] = mean[j]
-        scale[q] = factor
-        shift[q] = beta[j] - (mean[j] - np.float64(center[q])) * factor
+    affine_factors(begin, end, gamma, beta, mean, inverse, center, scale, shift)
     expand(center, plan, end - begin)
     expand(scale, plan, end - begin)
     expand(shift, plan, end - begin)
@@ -60,21 +55,14 @@ def normalize(x, gamma, beta, mean, var, eps, y, relu, start, stop):
 
 
 @kernel_part
-def tilt_tables(mean, inverse, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset):
+def tilt_tables(mean, inverse, plan, n, begin, end, dy_sum, product_sum, dy_mean, slope, offset):
     r"""Fill tables with factors such that dx = (dy - dy_mean + (x - center) * slope + offset) * scale.
 
     That is :math:`dx = \gamma s\,(dy - \overline{dy} - \hat x\,\overline{dy\,\hat x})` with
     :math:`s = 1/\sqrt{\sigma^2+\epsilon}` (Ioffe and Szegedy 2015, section 3), with both centres rounded to
     the dtype of the data and their remainders folded into ``offset``. ``product_sum`` becomes dgamma.
     """
-    share = 1.0 / n
-    for q in range(end - begin):
-        rolled()
-        rest = np.float64(center[q * plan[SPREAD]]) - mean[begin + q]
-        product_sum[q] += rest * inverse[q] * dy_sum[q]
-        mean_dy, steepness = dy_sum[q] * share, -product_sum[q] * inverse[q] * share
-        dy_mean[q], slope[q] = mean_dy, steepness
-        offset[q] = (np.float64(dy_mean[q]) - mean_dy) + rest * steepness
+    tilt_factors(begin, end, mean, inverse, dy_sum, product_sum, dy_mean, slope, offset, 1.0 / n)
     expand(dy_mean, plan, end - begin)
     expand(slope, plan, end - begin)
     expand(offset, plan, end - begin)
@@ -118,9 +106,7 @@ def block_products(
 @kernel_part
 def deviation_table(inverse, plan, channels, deviation):
     """Expand 1 / sqrt(var + eps), in the dtype of the data."""
-    for q in range(channels):
-        rolled()
-        deviation[q] = inverse[q]
+    copy_channels(0, channels, inverse, deviation)
     expand(deviation, plan, channels)
 
 
@@ -145,22 +131,17 @@ def differentiate(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu):
             )
             continue
         deviation_table(inverse, plan, channels, deviation)
-        for q in range(channels):
-            rolled()
-            dy_sum[q] = product_sum[q] = 0.0
+        clear(dy_sum, plan)
+        clear(product_sum, plan)
         for first in range(0, rows, step):
             last = min(first + step, rows)
             block_products(
                 dy, x, plan, first, last, begin, end, center, deviation, scale, shift, sums, products, relu
             )
-            for q in range(channels):
-                rolled()
-                dy_sum[q] += sums[q]
-                product_sum[q] += products[q]
-        tilt_tables(mean, inverse, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset)
-        for q in range(channels):
-            rolled()
-            dgamma[begin + q], dbeta[begin + q] = product_sum[q], dy_sum[q]
+            add_sums(0, channels, dy_sum, product_sum, sums, products)
+        tilt_tables(mean, inverse, plan, n, begin, end, dy_sum, product_sum, dy_mean, slope, offset)
+        copy_channels(begin, end, product_sum, dgamma)
+        copy_channels(begin, end, dy_sum, dbeta)
         for first in range((rows - 1) // step * step, -1, -step):
             last = min(first + step, rows)
             differentiate_rows(

@@ -16,9 +16,8 @@ import numpy as np
 
 from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.batch_norm import normalize
+from minibn.kernels.cpu.channels import UNDERFLOW, VARIED
 from minibn.kernels.cpu.scratch import TILE, scratch_like
-from minibn.kernels.cpu.statistics import UNDERFLOW
-from minibn.kernels.cpu.sweeps import VARIED
 from minibn.kernels.cpu.tables import invert_deviations
 from minibn.kernels.cpu.views import flat, vector
 

@@ -98,7 +98,7 @@ class Lanes:
         return self._intrinsic(name, self.vector, line, _INT32(self.size), mask, self.zero)
 
     def prefetch(self, pointer, index):
-        """Ask for the line at ``pointer[index]``, which may lie beyond the end of the array."""
+        """Ask for the line at ``pointer[index]``, which may lie beyond the end of the array, into the second cache."""
         address = self.builder.gep(pointer, [index])
         self._intrinsic("llvm.prefetch.p0", ir.VoidType(), address, _INT32(0), _INT32(2), _INT32(1))
 

@@ -4,59 +4,42 @@ The data is read once. In each block of rows the differences from its first row 
 at a time; the moments of the blocks are merged in a fixed order (Chan, Golub and LeVeque 1983, equation 2.1).
 """
 
-import math
-
-import numpy as np
-
 from minibn.kernels.compile import kernel, kernel_part
-from minibn.kernels.cpu.positions import CHANNELS, GROUP, LENGTH, ROWS, SPREAD, make_plan
+from minibn.kernels.cpu.channels import center_sums, copy_channels, finish_squares, merge_sums
+from minibn.kernels.cpu.positions import CHANNELS, GROUP, LENGTH, ROWS, make_plan
 from minibn.kernels.cpu.scratch import rolled, scratch_like
-from minibn.kernels.cpu.sweeps import VARIED, sum_differences
+from minibn.kernels.cpu.sweeps import sum_differences
 from minibn.kernels.cpu.tables import clear, expand, fold
 from minibn.kernels.cpu.views import flat
 
-UNDERFLOW = 1e-280  # below this a float64 sum of squares has lost digits
-
 
 @kernel_part
-def block_moments(x, plan, first, last, begin, end, shift, sums, squares):
+def block_moments(x, plan, first, last, begin, end, middle, shift, sums, squares):
     """Write mean and sum of squared deviations of channels begin to end in rows first to last.
 
-    Both stand at the beginning of the tables ``sums`` and ``squares``; ``shift`` is a scratch table. Around its
-    own value a constant channel has sums of exactly 0.
+    Both stand at the beginning of the tables ``sums`` and ``squares``; ``middle`` and ``shift`` are scratch tables.
+    Around its own value a constant channel has sums of exactly 0.
     """
     channels, length = end - begin, plan[LENGTH]
     data, start = flat(x), (first * plan[CHANNELS] + begin) * length
     for q in range(channels):
         rolled()
         shift[q] = data[start + q * length]
+    copy_channels(0, channels, shift, middle)
     expand(shift, plan, channels)
     clear(sums, plan)
     clear(squares, plan)
     sum_differences(x, shift, sums, squares, plan, first, last, begin, end)
     fold(sums, plan, channels)
     fold(squares, plan, channels)
-    share = 1.0 / ((last - first) * length)
-    for q in range(channels):
-        rolled()
-        mean = sums[q] * share
-        squares[q] -= sums[q] * mean
-        sums[q] = np.float64(shift[q * plan[SPREAD]]) + mean
+    center_sums(0, channels, middle, sums, squares, 1.0 / ((last - first) * length))
 
 
 @kernel_part
 def merge_moments(mean, square, block_mean, block_square, begin, end, before, n):
     """Merge moments of n values per channel into those of the values before them."""
     weight = n / (before + n)
-    for q in range(end - begin):
-        rolled()
-        j = begin + q
-        if before == 0:
-            mean[j], square[j] = block_mean[q], block_square[q]
-        else:
-            delta = block_mean[q] - mean[j]
-            mean[j] += delta * weight
-            square[j] += block_square[q] + (delta * delta * (before * weight) + VARIED * (delta != 0.0))
+    merge_sums(begin, end, mean, square, block_mean, block_square, weight, before * weight, float(before))
 
 
 @kernel
@@ -71,12 +54,13 @@ def batch_statistics(x, mean, var):
         Outputs. ``var`` is NaN where squares leave the range of float64.
     """
     rows, plan = x.shape[0], make_plan(x.shape[0], x.shape[1], x.size)
-    shift, sums, squares = scratch_like(x), scratch_like(mean), scratch_like(mean)
+    shift, middle = scratch_like(x), scratch_like(mean)
+    sums, squares = scratch_like(mean), scratch_like(mean)
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
         for first in range(0, rows, plan[ROWS]):
             last = min(first + plan[ROWS], rows)
-            block_moments(x, plan, first, last, begin, end, shift, sums, squares)
+            block_moments(x, plan, first, last, begin, end, middle, shift, sums, squares)
             before, n = first * plan[LENGTH], (last - first) * plan[LENGTH]
             merge_moments(mean, var, sums, squares, begin, end, before, n)
     finish_statistics(x, mean, var)
@@ -84,15 +68,8 @@ def batch_statistics(x, mean, var):
 
 @kernel_part
 def finish_statistics(x, mean, var):
-    """Turn sums of squares into variances: NaN where squares underflowed, better visible than wrong."""
-    n = x.size // mean.size
-    share = 1.0 / n
-    for j in range(mean.size):
-        rolled()
-        # A constant channel has exactly 0.
-        if var[j] != 0.0 and var[j] < UNDERFLOW:
-            var[j] = math.nan
-        var[j] *= share
+    """Turn sums of squares into variances."""
+    finish_squares(0, mean.size, var, mean.size / x.size)
 
 
 @kernel_part

@@ -11,12 +11,10 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from minibn.kernels.cpu.channels import VARIED
 from minibn.kernels.cpu.lanes import Lanes, pointer_to
 from minibn.kernels.cpu.positions import extents
 from minibn.kernels.cpu.walk import Walk
-
-VARIED = 1e-300
-"""Added to a sum of squares of float64 where a value differs from its shift, so that 0 means constant."""
 
 _BLOCK = (types.UniTuple(types.intp, 6),) + (types.intp,) * 4
 

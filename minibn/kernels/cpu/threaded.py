@@ -47,13 +47,14 @@ def _keep(sums, squares, partial, block, begin, end):
 @kernel
 def _moments_part(x, partial, part, parts):
     plan = make_plan(x.shape[0], x.shape[1], x.size)
-    shift, sums, squares = scratch_like(x), scratch_like(partial), scratch_like(partial)
+    shift, middle = scratch_like(x), scratch_like(partial)
+    sums, squares = scratch_like(partial), scratch_like(partial)
     start, stop = rows_of_part(plan, x.shape[0], part, parts)
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
         for first in range(start, stop, plan[ROWS]):
             last = min(first + plan[ROWS], stop)
-            block_moments(x, plan, first, last, begin, end, shift, sums, squares)
+            block_moments(x, plan, first, last, begin, end, middle, shift, sums, squares)
             _keep(sums, squares, partial, first // plan[ROWS], begin, end)
 
 
@@ -127,7 +128,7 @@ def _dx_part(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu, partia
         affine_tables(gamma, beta, mean, inverse, plan, begin, end, center, scale, shift)
         for q in range(end - begin):
             dy_sum[q], product_sum[q] = partial[0, 0, begin + q], partial[0, 1, begin + q]
-        tilt_tables(mean, inverse, plan, n, begin, end, center, dy_sum, product_sum, dy_mean, slope, offset)
+        tilt_tables(mean, inverse, plan, n, begin, end, dy_sum, product_sum, dy_mean, slope, offset)
         for q in range(end - begin if part == 0 else 0):
             dgamma[begin + q], dbeta[begin + q] = product_sum[q], dy_sum[q]
         last = stop

@@ -9,6 +9,9 @@ from minibn.kernels.cpu.lanes import INDEX, keep_rolled
 ROWS = 8
 """Rows summed in registers at once."""
 
+AHEAD = 4
+"""Groups of such rows that are asked for before they are summed."""
+
 
 @contextmanager
 def loop(builder, start, stop, step=1):
@@ -66,7 +69,7 @@ class Walk:
             start = b.add(self.start, b.mul(piece, self.positions))
             with loop(b, INDEX(0), grouped, ROWS) as row:
                 places = [self._place(start, b.add(row, INDEX(r))) for r in range(ROWS)]
-                ahead = b.mul(self.stride, INDEX(4 * ROWS))
+                ahead = b.mul(self.stride, INDEX(AHEAD * ROWS))
                 self._columns(places, self.width, body, arrays, ahead)
             with loop(b, grouped, b.add(self.rows, INDEX(1))) as row:
                 self._columns([self._place(start, row)], self._width(row), body)
@@ -74,12 +77,15 @@ class Walk:
     def _columns(self, places, width, body, arrays=(), ahead=None):
         b = self.builder
         with loop(b, INDEX(0), width, self.lanes.count) as column:
-            here = [b.add(place, column) for place in places]
             for array in arrays:
-                first = b.add(b.add(places[0], ahead), b.mul(column, INDEX(ROWS)))
-                for k in range(len(here)):
-                    self.lanes.prefetch(array, b.add(first, INDEX(k * self.lanes.count)))
+                self._read_ahead(array, b.add(b.add(places[0], ahead), b.mul(column, INDEX(ROWS))))
+            here = [b.add(place, column) for place in places]
             body(here, column, self.lanes.mask(column, width))
+
+    def _read_ahead(self, array, first):
+        """Ask for as many lines as a step reads, one behind the other: memory is faster in its own order."""
+        for k in range(ROWS):
+            self.lanes.prefetch(array, self.builder.add(first, INDEX(k * self.lanes.count)))
 
     def write(self, target, large, body):
         """Walk the rows one by one and write ``body(place, column, mask)`` to each line of ``target``.
