@@ -25,8 +25,8 @@ FAULTS = {
     "the counter is not reset": ("reduction", "                arrivals[counter] = 0\n", "                pass\n"),
     "the last block is block G - 1": (
         "reduction", "return flag[0] == 1", "return cuda.blockIdx.y == total - 1"),
-    "one row too many in the tree": ("reduction", "    half = 1\n        while half < rows:\n            half *= 2\n        half //= 2\n        while half > 0:\n            if row < half and row + half < rows:\n                other = thread",
-        "    half = 1\n        while half < rows:\n            half *= 2\n        half //= 2\n        while half > 0:\n            if row < half and row + half <= rows:\n                other = thread"),
+    "one row too many in the tree": ("reduction", "            if row < half and row + half < rows:\n                other = thread",
+        "            if row < half and row + half <= rows:\n                other = thread"),
     "one step too many": ("moments", "        while step < steps:", "        while step <= steps:"),
     "one unrolled step too many": (
         "moments", "while step + (UNROLL - 1) * stride < steps:", "while step + (UNROLL - 1) * stride <= steps:"),

@@ -24,10 +24,10 @@ FAULTS = {
     "both halves of shared memory are one": ("matrix_product", "half = 1 - half", "half = 0"),
     "a part is not turned": ("matrix_product", "shared[begin + (minor + v) * stride + major]", "shared[begin + major * stride + minor + v]"),
     "no barrier in the sum over a row": (
-        "cross_entropy", "shared[thread] += shared[thread + half]\n            cuda.syncthreads()\n", "shared[thread] += shared[thread + half]\n"),
+        "cross_entropy", "shared[thread] = combine(shared[thread], shared[thread + half])\n            cuda.syncthreads()\n", "shared[thread] = combine(shared[thread], shared[thread + half])\n"),
     "a row's last class is left out": (
         "cross_entropy", "for k in range(column, classes, columns):\n                    value = np.float32", "for k in range(column, classes - 1, columns):\n                    value = np.float32"),
-    "blocks of losses are added in part": ("cross_entropy", "for i in range(thread, blocks, threads):", "for i in range(thread + 1, blocks, threads):"),
+    "blocks of losses are added in part": ("reduction", "for slab in range(row, slabs, rows):", "for slab in range(row + 1, slabs, rows):"),
     "the total weight forgets its first row": (
         "cross_entropy", "for sample in range(cuda.grid(1), samples, cuda.gridsize(1)):", "for sample in range(cuda.grid(1) + 1, samples, cuda.gridsize(1)):"),
     "an elementwise loop starts late": (

@@ -5,9 +5,8 @@ import functools
 from numba import float32, int32
 
 from minibn.kernels.cuda.arrays import aligned, device_array, flat
-from minibn.kernels.cuda.gradients import make_partial_sums
 from minibn.kernels.cuda.positions import make_positions, positions_of
-from minibn.kernels.cuda.reduction import ZERO, make_arrival, make_pair_sums
+from minibn.kernels.cuda.reduction import ZERO, make_block_sums
 from minibn.kernels.cuda.target import cuda, kernel
 from minibn.kernels.cuda.vectors import make_vectors
 from minibn.kernels.cuda.workspace import room_for
@@ -19,7 +18,7 @@ def make_column_sums(width, planes, threads):
     shared = threads * width
     load, _ = make_vectors(width)
     channel, address = make_positions(width, planes)
-    add_rows, sum_partials, last_to_arrive = make_pair_sums(width), make_partial_sums(width), make_arrival()
+    add_blocks = make_block_sums(width)
 
     @kernel(threads)
     def column_sums(x, steps, channels, length, columns, rows, partials, arrivals, out):
@@ -42,18 +41,10 @@ def make_column_sums(width, planes, threads):
                 load(x, address(step, c, channels, length), buffer, 0)
                 for j in range(width):
                     sums[j] += buffer[j]
-        add_rows(row, rows, columns, sums, rests, shared_sums, shared_rests)
-        last = True
-        if slabs > 1:
-            if inside and row == 0:
-                for j in range(width):
-                    partials[slab * channels + c + j] = sums[j]
-                    partials[(slabs + slab) * channels + c + j] = rests[j]
-            last = last_to_arrive(arrivals, cuda.blockIdx.x, slabs, flag)
-            if last:
-                if inside:
-                    sum_partials(partials, slabs, row, rows, c, channels, sums, rests)
-                add_rows(row, rows, columns, sums, rests, shared_sums, shared_rests)
+        last = add_blocks(
+            row, rows, columns, inside, c, channels, slab, slabs, cuda.blockIdx.x, sums, rests,
+            shared_sums, shared_rests, flag, partials, arrivals,
+        )  # fmt: skip
         if last and inside and row == 0:
             for j in range(width):
                 out[c + j] = sums[j]

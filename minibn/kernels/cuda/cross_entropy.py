@@ -9,72 +9,54 @@ import math
 import numpy as np
 from numba import float32, int32
 
-from minibn.kernels.cuda.reduction import ONE, ZERO, make_arrival, make_pair_sums
+from minibn.kernels.cuda.reduction import ONE, ZERO, make_block_sums
 from minibn.kernels.cuda.target import cuda, device_function, kernel
-from minibn.kernels.cuda.vectors import make_fresh
 
 
 @functools.cache
-def make_row_trees():
-    """Return ``highest(...)`` and ``total(...)`` over the threads of each row, the same answer for all of them."""
+def make_row_tree(combine):
+    """Return ``over_row``: values combined over the threads of each row, the same answer for all of them."""
 
     @device_function
-    def highest(value, inside, column, columns, shared):
+    def over_row(value, inside, column, columns, shared):
         thread = cuda.threadIdx.x
         shared[thread] = value
         cuda.syncthreads()
         half = columns // 2
         while half > 0:
             if inside and column < half:
-                shared[thread] = max(shared[thread], shared[thread + half])
+                shared[thread] = combine(shared[thread], shared[thread + half])
             cuda.syncthreads()
             half //= 2
         result = shared[thread - column]
         cuda.syncthreads()
         return result
 
-    @device_function
-    def total(value, inside, column, columns, shared):
-        thread = cuda.threadIdx.x
-        shared[thread] = value
-        cuda.syncthreads()
-        half = columns // 2
-        while half > 0:
-            if inside and column < half:
-                shared[thread] += shared[thread + half]
-            cuda.syncthreads()
-            half //= 2
-        result = shared[thread - column]
-        cuda.syncthreads()
-        return result
+    return over_row
 
-    return highest, total
+
+@device_function
+def _larger(a, b):
+    return max(a, b)
+
+
+@device_function
+def _added(a, b):
+    return a + b
 
 
 @functools.cache
 def make_ratio(threads):
-    """Return ``ratio``, which writes the sum of all threads' a over that of their b, and the latter, to ``out``."""
-    add_rows, last_to_arrive, fresh = make_pair_sums(1), make_arrival(), make_fresh()
+    """Return ``ratio``, which writes the sum of all threads' a over that of their b to ``out``."""
+    add_blocks = make_block_sums(1)
 
     @device_function
     def ratio(a, b, shared_a, shared_b, flag, partials, arrivals, out):
         thread = cuda.threadIdx.x
-        block = cuda.blockIdx.x
-        blocks = cuda.gridDim.x
-        add_rows(thread, threads, 1, a, b, shared_a, shared_b)
-        last = True
-        if blocks > 1:
-            if thread == 0:
-                partials[block] = a[0]
-                partials[blocks + block] = b[0]
-            last = last_to_arrive(arrivals, 0, blocks, flag)
-            if last:
-                a[0] = ZERO
-                b[0] = ZERO
-                for i in range(thread, blocks, threads):
-                    a[0] += fresh(partials, i)
-                    b[0] += fresh(partials, blocks + i)
-                add_rows(thread, threads, 1, a, b, shared_a, shared_b)
+        last = add_blocks(
+            thread, threads, 1, True, 0, 1, cuda.blockIdx.x, cuda.gridDim.x, 0, a, b,
+            shared_a, shared_b, flag, partials, arrivals,
+        )  # fmt: skip
         if last and thread == 0:
             out[0] = a[0] / b[0]
 
@@ -84,7 +66,7 @@ def make_ratio(threads):
 @functools.cache
 def make_cross_entropy(threads, weighted):
     """Return the kernel that writes the softmax of each row and the mean cross entropy."""
-    highest, total = make_row_trees()
+    highest, total = make_row_tree(_larger), make_row_tree(_added)
     ratio = make_ratio(threads)
 
     @kernel(threads)

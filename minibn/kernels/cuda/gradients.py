@@ -10,9 +10,9 @@ from numba import float32, int32
 
 from minibn.kernels.cuda.normalize import make_affine, make_factors
 from minibn.kernels.cuda.positions import UNROLL, make_positions
-from minibn.kernels.cuda.reduction import ONE, ZERO, make_arrival, make_pair_sums
+from minibn.kernels.cuda.reduction import ONE, ZERO, make_block_sums
 from minibn.kernels.cuda.target import cuda, device_function, kernel
-from minibn.kernels.cuda.vectors import make_fresh, make_vectors
+from minibn.kernels.cuda.vectors import make_vectors
 
 TWO = np.float32(2)
 
@@ -48,24 +48,6 @@ def make_add_products(width, planes, relu):
 
 
 @functools.cache
-def make_partial_sums(lanes):
-    """Return ``sum_partials``: the sums of the slabs row, row + rows, ..., as their blocks wrote them."""
-    fresh = make_fresh()
-
-    @device_function
-    def sum_partials(partials, slabs, row, rows, c, channels, sums, products):
-        for j in range(lanes):
-            sums[j] = ZERO
-            products[j] = ZERO
-        for slab in range(row, slabs, rows):
-            for j in range(lanes):
-                sums[j] += fresh(partials, slab * channels + c + j)
-                products[j] += fresh(partials, (slabs + slab) * channels + c + j)
-
-    return sum_partials
-
-
-@functools.cache
 def make_products(width, planes, threads, relu):
     """Return the kernel that writes dgamma and dbeta."""
     lanes = 1 if planes else width
@@ -73,8 +55,7 @@ def make_products(width, planes, threads, relu):
     load, _ = make_vectors(width)
     channel, address = make_positions(width, planes)
     affine, inverse = make_affine(planes), make_factors()
-    add_products, add_rows = make_add_products(width, planes, relu), make_pair_sums(lanes)
-    sum_partials, last_to_arrive = make_partial_sums(lanes), make_arrival()
+    add_products, add_blocks = make_add_products(width, planes, relu), make_block_sums(lanes)
 
     @kernel(threads)
     def sum_products(
@@ -116,18 +97,10 @@ def make_products(width, planes, threads, relu):
                 load(dy, at, gradients, 0)
                 add_products(gradients, values, 0, center, scale, offset, sums, products)
                 step += stride
-        add_rows(row, rows, columns, sums, products, shared_sums, shared_products)
-        last = True
-        if slabs > 1:
-            if inside and row == 0:
-                for j in range(lanes):
-                    partials[slab * channels + c + j] = sums[j]
-                    partials[(slabs + slab) * channels + c + j] = products[j]
-            last = last_to_arrive(arrivals, cuda.blockIdx.x, slabs, flag)
-            if last:
-                if inside:
-                    sum_partials(partials, slabs, row, rows, c, channels, sums, products)
-                add_rows(row, rows, columns, sums, products, shared_sums, shared_products)
+        last = add_blocks(
+            row, rows, columns, inside, c, channels, slab, slabs, cuda.blockIdx.x, sums, products,
+            shared_sums, shared_products, flag, partials, arrivals,
+        )  # fmt: skip
         if last and inside and row == 0:
             for j in range(lanes):
                 dbeta[c + j] = sums[j]

@@ -8,7 +8,7 @@ from numba import float32
 
 from minibn.kernels.cuda.arrays import flat, given
 from minibn.kernels.cuda.elementwise import launch, size_of
-from minibn.kernels.cuda.target import cuda, kernel
+from minibn.kernels.cuda.target import cuda, device_function, kernel
 from minibn.kernels.cuda.vectors import make_vectors
 
 
@@ -16,6 +16,10 @@ from minibn.kernels.cuda.vectors import make_vectors
 def make_descend(width, threads):
     """Return the kernel of gradient descent without velocity."""
     load, store = make_vectors(width)
+
+    @device_function
+    def move(p, g, k, rate, decay):
+        p[k] -= rate * (g[k] + decay * p[k])
 
     @kernel(threads)
     def descend(param, grad, size, rate, decay):
@@ -28,11 +32,14 @@ def make_descend(width, threads):
             load(param, at, p, 0)
             load(grad, at, g, 0)
             for k in range(width):
-                p[k] -= rate * (g[k] + decay * p[k])
+                move(p, g, k, rate, decay)
             store(param, at, p, 0)
         rest = np.int64(whole) * width + first
         if rest < size:
-            param[rest] -= rate * (grad[rest] + decay * param[rest])
+            p[0] = param[rest]
+            g[0] = grad[rest]
+            move(p, g, 0, rate, decay)
+            param[rest] = p[0]
 
     return descend
 
@@ -41,6 +48,12 @@ def make_descend(width, threads):
 def make_descend_with_velocity(width, threads):
     """Return the kernel of gradient descent with velocity: param -= rate * (own * g + along * velocity)."""
     load, store = make_vectors(width)
+
+    @device_function
+    def move(p, g, v, k, rate, decay, momentum, own, along):
+        gradient = g[k] + decay * p[k]
+        v[k] = momentum * v[k] + gradient
+        p[k] -= rate * (own * gradient + along * v[k])
 
     @kernel(threads)
     def descend_with_velocity(param, grad, velocity, size, rate, decay, momentum, own, along):
@@ -55,17 +68,17 @@ def make_descend_with_velocity(width, threads):
             load(grad, at, g, 0)
             load(velocity, at, v, 0)
             for k in range(width):
-                gradient = g[k] + decay * p[k]
-                v[k] = momentum * v[k] + gradient
-                p[k] -= rate * (own * gradient + along * v[k])
+                move(p, g, v, k, rate, decay, momentum, own, along)
             store(velocity, at, v, 0)
             store(param, at, p, 0)
         rest = np.int64(whole) * width + first
         if rest < size:
-            gradient = grad[rest] + decay * param[rest]
-            moved = momentum * velocity[rest] + gradient
-            velocity[rest] = moved
-            param[rest] -= rate * (own * gradient + along * moved)
+            p[0] = param[rest]
+            g[0] = grad[rest]
+            v[0] = velocity[rest]
+            move(p, g, v, 0, rate, decay, momentum, own, along)
+            velocity[rest] = v[0]
+            param[rest] = p[0]
 
     return descend_with_velocity
 
@@ -74,6 +87,13 @@ def make_descend_with_velocity(width, threads):
 def make_adapt(width, threads):
     """Return the kernel of Adam."""
     load, store = make_vectors(width)
+
+    @device_function
+    def move(p, g, a, b, k, rate, root_scale, new1, new2, floor, decay):
+        gradient = g[k] + decay * p[k]
+        a[k] += new1 * (gradient - a[k])
+        b[k] += new2 * (gradient * gradient - b[k])
+        p[k] -= rate * a[k] / (math.sqrt(b[k]) * root_scale + floor)
 
     @kernel(threads)
     def adapt(param, grad, m, v, size, rate, root_scale, new1, new2, floor, decay):
@@ -90,21 +110,20 @@ def make_adapt(width, threads):
             load(m, at, a, 0)
             load(v, at, b, 0)
             for k in range(width):
-                gradient = g[k] + decay * p[k]
-                a[k] += new1 * (gradient - a[k])
-                b[k] += new2 * (gradient * gradient - b[k])
-                p[k] -= rate * a[k] / (math.sqrt(b[k]) * root_scale + floor)
+                move(p, g, a, b, k, rate, root_scale, new1, new2, floor, decay)
             store(m, at, a, 0)
             store(v, at, b, 0)
             store(param, at, p, 0)
         rest = np.int64(whole) * width + first
         if rest < size:
-            gradient = grad[rest] + decay * param[rest]
-            first_moment = m[rest] + new1 * (gradient - m[rest])
-            second_moment = v[rest] + new2 * (gradient * gradient - v[rest])
-            m[rest] = first_moment
-            v[rest] = second_moment
-            param[rest] -= rate * first_moment / (math.sqrt(second_moment) * root_scale + floor)
+            p[0] = param[rest]
+            g[0] = grad[rest]
+            a[0] = m[rest]
+            b[0] = v[rest]
+            move(p, g, a, b, 0, rate, root_scale, new1, new2, floor, decay)
+            m[rest] = a[0]
+            v[rest] = b[0]
+            param[rest] = p[0]
 
     return adapt
 

@@ -9,6 +9,7 @@ import functools
 import numpy as np
 
 from minibn.kernels.cuda.target import cuda, device_function
+from minibn.kernels.cuda.vectors import make_fresh
 
 ZERO, ONE = np.float32(0), np.float32(1)
 
@@ -34,11 +35,26 @@ def make_arrival():
 
 
 @functools.cache
+def make_half():
+    """Return ``half_of(rows)``: the largest power of two below a number of rows, 0 for one row."""
+
+    @device_function
+    def half_of(rows):
+        half = 1
+        while half < rows:
+            half *= 2
+        return half // 2
+
+    return half_of
+
+
+@functools.cache
 def make_pair_sums(lanes):
     """Return ``add_rows(row, rows, columns, a, b, shared_a, shared_b)``: sums over rows of threads.
 
     ``a`` and ``b`` hold ``lanes`` values per thread; afterwards those of row 0 hold the sums.
     """
+    half_of = make_half()
 
     @device_function
     def add_rows(row, rows, columns, a, b, shared_a, shared_b):
@@ -47,10 +63,7 @@ def make_pair_sums(lanes):
             shared_a[own + j] = a[j]
             shared_b[own + j] = b[j]
         cuda.syncthreads()
-        half = 1
-        while half < rows:
-            half *= 2
-        half //= 2
+        half = half_of(rows)
         while half > 0:
             if row < half and row + half < rows:
                 other = own + half * columns * lanes
@@ -66,11 +79,59 @@ def make_pair_sums(lanes):
 
 
 @functools.cache
+def make_partial_sums(lanes):
+    """Return ``sum_partials``: the sums of the slabs row, row + rows, ..., as their blocks wrote them."""
+    fresh = make_fresh()
+
+    @device_function
+    def sum_partials(partials, slabs, row, rows, c, channels, a, b):
+        for j in range(lanes):
+            a[j] = ZERO
+            b[j] = ZERO
+        for slab in range(row, slabs, rows):
+            for j in range(lanes):
+                a[j] += fresh(partials, slab * channels + c + j)
+                b[j] += fresh(partials, (slabs + slab) * channels + c + j)
+
+    return sum_partials
+
+
+@functools.cache
+def make_block_sums(lanes):
+    """Return ``add_blocks``: as ``add_rows``, over the rows of threads of all slabs, which are a block each.
+
+    It returns whether this block is the one whose row 0 holds the sums; ``counter`` is where the slabs count arrivals.
+    """
+    add_rows, sum_partials, last_to_arrive = make_pair_sums(lanes), make_partial_sums(lanes), make_arrival()
+
+    @device_function
+    def add_blocks(
+        row, rows, columns, inside, c, channels, slab, slabs, counter, a, b, shared_a, shared_b, flag, partials, arrivals
+    ):  # fmt: skip
+        add_rows(row, rows, columns, a, b, shared_a, shared_b)
+        if slabs == 1:
+            return True
+        if inside and row == 0:
+            for j in range(lanes):
+                partials[slab * channels + c + j] = a[j]
+                partials[(slabs + slab) * channels + c + j] = b[j]
+        last = last_to_arrive(arrivals, counter, slabs, flag)
+        if last:
+            if inside:
+                sum_partials(partials, slabs, row, rows, c, channels, a, b)
+            add_rows(row, rows, columns, a, b, shared_a, shared_b)
+        return last
+
+    return add_blocks
+
+
+@functools.cache
 def make_moment_merge(lanes):
     """Return ``merge_rows``: as the sums, for count, mean and sum of squared deviations of every thread.
 
     Chan, Golub and LeVeque 1983, equation 2.1.
     """
+    half_of = make_half()
 
     @device_function
     def merge_rows(row, rows, columns, count, mean, square, counts, means, squares):
@@ -81,10 +142,7 @@ def make_moment_merge(lanes):
             means[own + j] = mean[j]
             squares[own + j] = square[j]
         cuda.syncthreads()
-        half = 1
-        while half < rows:
-            half *= 2
-        half //= 2
+        half = half_of(rows)
         while half > 0:
             if row < half and row + half < rows:
                 other = thread + half * columns
