@@ -66,7 +66,7 @@ def run():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
-        return _fail(f"{error.filename or 'file system'}: {error.strerror or error}", FAILED)
+        return _fail(_of_the_system(error), FAILED)
     except MemoryError as error:
         return _fail(f"out of memory ({error}); use fewer rows or units", FAILED)
     except Exception as error:
@@ -74,6 +74,15 @@ def run():
         if code is None:
             raise
         return _fail(str(error), code)
+
+
+def _of_the_system(error):
+    """Return an error of the system in one line; minibn's own name the file."""
+    from minibn.errors import MinibnError
+
+    if isinstance(error, MinibnError):
+        return str(error)
+    return f"{error.filename or 'file system'}: {error.strerror or error}"
 
 
 def _exit_code(error):

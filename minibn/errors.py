@@ -41,6 +41,16 @@ class CheckpointError(MinibnError, ValueError):
     """A checkpoint is missing, damaged, foreign, or does not fit the model."""
 
 
+class WriteError(MinibnError, OSError):
+    """A file cannot be written: its folder is missing, is full or cannot be written to.
+
+    Attributes
+    ----------
+    errno : int
+        That of the system.
+    """
+
+
 class ConversionError(MinibnError, ValueError):
     """A model of another library has a part without a counterpart, or a conversion did not keep its outputs."""
 

@@ -38,6 +38,8 @@ def to_onnx(model, path, fold=False):
         When the file would not compute the same to 1e-5 (float32) or 1e-6 (float64). Nothing is written then.
     MissingExtraError
         Without the onnx package.
+    WriteError
+        When the folder is missing, or cannot be written to.
 
     Notes
     -----

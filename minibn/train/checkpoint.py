@@ -60,6 +60,11 @@ def save_model(path, model, description=None):
     description : dict, optional
         JSON-able facts to keep beside the architecture: feature names, class labels, scaler.
 
+    Raises
+    ------
+    WriteError
+        When the folder is missing, or cannot be written to.
+
     Examples
     --------
     >>> import tempfile

@@ -8,12 +8,41 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from minibn.errors import CheckpointError
+from minibn.errors import CheckpointError, WriteError
 
 
 def write_atomically(path, data):
-    """Write bytes to a temporary file beside ``path``, sync it, and rename it over ``path``."""
+    """Write bytes to a temporary file beside ``path``, sync it, and rename it over ``path``.
+
+    Raises
+    ------
+    WriteError
+        Naming ``path``, when its folder is missing or the system refuses to write there.
+    """
     path = Path(path)
+    try:
+        _write(path, data)
+    except OSError as error:
+        failure = WriteError(f"{path} cannot be written: {_obstacle(path, error)}")
+        failure.errno = error.errno  # not an argument: Python would make another message of it
+        raise failure from error
+
+
+def _obstacle(path, error):
+    """Return in words why a path cannot be written, and the remedy."""
+    folder = path.parent
+    if isinstance(error, PermissionError):  # and nothing may be asked about it
+        return f"{error.strerror}; give another path"
+    if path.is_dir():
+        return "it is a folder; name a file in it"
+    if folder.is_dir():
+        return f"{error.strerror or error}; make room or give another path"
+    if folder.exists():
+        return f"{folder} is a file; name a folder"
+    return f"there is no folder {folder}; make it first, Path({str(folder)!r}).mkdir(parents=True)"
+
+
+def _write(path, data):
     # One fixed name: what a killed run leaves behind is overwritten by the next save.
     partial = path.with_name(f".{path.name}.partial")
     try:
