@@ -35,8 +35,16 @@ def as_array(name, value):
         raise DtypeError(
             f"{name} must be dense, got a sparse {type(value).__name__}; use {name}.toarray() ({size:.3g} MB)"
         )
-    if hasattr(value, "to_numpy"):
-        return value.to_numpy()
+    return value.to_numpy() if hasattr(value, "to_numpy") else exchanged(name, value)
+
+
+def exchanged(name, value):
+    """Return a tensor of another library as an ndarray, for code that reads data frames and sparse matrices itself.
+
+    Parameters and errors are those of :func:`as_array`; data frames, sparse matrices and lists stay as they are.
+    """
+    if isinstance(value, (np.ndarray, type)) or hasattr(value, "to_numpy"):
+        return value
     return _exchanged(name, value) if hasattr(value, "__dlpack__") else value
 
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from cases import needs_jit
 
 from minibn import functional, nn
 from minibn.autograd import Tensor
 from minibn.data import from_arrays
 from minibn.errors import DataError, DeviceError, DtypeError, MinibnError
-from minibn.functional.foreign import as_array
+from minibn.foreign import as_array
 from minibn.train import fit
 
 X = np.random.default_rng(0).normal(2, 3, (30, 4)).astype(np.float32)
@@ -144,6 +145,44 @@ def test_what_cannot_be_taken_is_one_line_with_the_remedy(name, door):
         else:
             functional.batch_norm_forward(value, ONE, ZERO)
     assert "\n" not in str(caught.value)
+
+
+DOORS = {
+    "X": lambda model, x: model.fit(x, Y),
+    "y": lambda model, x: model.fit(X, x[:, 0].round()),
+    "sample_weight": lambda model, x: model.fit(X, Y, sample_weight=x[:, 0]),
+    "X_val, y_val: X": lambda model, x: model.fit(X, Y, X_val=x, y_val=Y),
+    "X of partial_fit": lambda model, x: model.partial_fit(x, Y),
+    "X of predict": lambda model, x: model.fit(X, Y).predict(x),
+}
+
+
+@needs_jit
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("estimator", ["MinibnClassifier", "MinibnRegressor"])
+@pytest.mark.parametrize("door", DOORS)
+def test_an_estimator_names_the_remedy_of_a_tensor_too(door, estimator):
+    need("sklearn")
+    from minibn import sklearn
+
+    model = getattr(sklearn, estimator)(4, max_iter=1)
+    if estimator == "MinibnClassifier":
+        model.partial_fit(X, Y, classes=[0, 1, 2])
+    tensor = torch_tensor(X).bfloat16()
+    name = door.split(" of ")[0]
+    with pytest.raises(MinibnError, match=rf"^{name} must .* got torch\.bfloat16; use \w+\.float\(\)$"):
+        DOORS[door](model, tensor)
+    DOORS[door](model, tensor.float().abs() if door in ("y", "sample_weight") else tensor.float())
+
+
+def test_a_data_set_and_a_state_name_it_too():
+    tensor = torch_tensor(X).bfloat16()
+    with pytest.raises(DataError, match=r"^x must .* got torch\.bfloat16; use x\.float\(\)$"):
+        from_arrays(tensor, Y)
+    model = nn.mlp([4, 3])
+    state = {name: torch_tensor(value).bfloat16() for name, value in model.state_dict().items()}
+    with pytest.raises(DtypeError, match=r"use state\['0\.weight'\]\.float\(\)$"):
+        model.load_state_dict(state)
 
 
 @pytest.mark.parametrize(

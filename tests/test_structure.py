@@ -18,7 +18,7 @@ PACKAGE = ROOT / "minibn"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 LEVELS = {
-    "errors": 0, "kernels": 0, "functional": 1, "autograd": 2, "nn": 3, "program": 4,
+    "errors": 0, "foreign": 0, "kernels": 0, "functional": 1, "autograd": 2, "nn": 3, "program": 4,
     "train": 5, "data": 5, "metrics": 5, "lab": 6, "interop": 6, "sklearn": 6,
 }  # fmt: skip
 NEIGHBOURS = {("train", "data"), ("train", "metrics"), ("sklearn", "interop")}
@@ -29,7 +29,8 @@ PEERS = {
     "lab": {"numpy", "scipy"},
     "interop": {"numpy", "scipy", "sklearn"},
 }
-ONLY_ERRORS = {"data", "metrics"}
+BELOW_ALL = {"errors", "foreign"}
+ONLY_BELOW_ALL = {"data", "metrics"}  # besides their own
 
 
 def module_of(path):
@@ -62,7 +63,9 @@ def imported(path, top_only=False):
 def allowed(own, other):
     if own == other or other == "errors":
         return True
-    if own in ONLY_ERRORS:
+    if other in BELOW_ALL:
+        return own not in BELOW_ALL
+    if own in ONLY_BELOW_ALL:
         return False
     return LEVELS[other] < LEVELS[own] or (own, other) in NEIGHBOURS
 
@@ -93,7 +96,8 @@ def test_the_import_rule_knows_every_level():
 @pytest.mark.parametrize(
     ("own", "other", "verdict"),
     [("nn", "autograd", True), ("autograd", "nn", False), ("train", "data", True), ("data", "train", False),
-     ("data", "functional", False), ("metrics", "errors", True), ("kernels", "functional", False)],
+     ("data", "functional", False), ("metrics", "errors", True), ("data", "foreign", True), ("errors", "foreign", False),
+     ("foreign", "kernels", False), ("kernels", "functional", False)],
 )  # fmt: skip
 def test_the_import_rule_itself(own, other, verdict):
     assert allowed(own, other) == verdict

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from minibn import foreign
 from minibn.autograd import array_ops as ops
 from minibn.autograd import tape
 from minibn.errors import DtypeError
-from minibn.functional import foreign
 
 
 def _as_float_array(data):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minibn.errors import DataError
+from minibn import foreign
+from minibn.errors import DataError, DtypeError
 
 from .features import NUMERIC, numbers
 from .table import Table
@@ -40,12 +41,22 @@ def from_arrays(x, y=None, *, feature_names=None, labels=None, name="arrays"):
     >>> data.labels, data.y
     (('no', 'yes'), array([0, 1, 0, 1]))
     """
-    if hasattr(x, "toarray"):
-        raise DataError(f"x: expected a dense array, got a sparse {type(x).__name__}; use x.toarray()")
-    x = matrix(np.asarray(x), "x")
-    values = None if y is None else column(np.asarray(y), "y", len(x))
+    x = matrix(_taken("x", x), "x")
+    values = None if y is None else column(_taken("y", y), "y", len(x))
     table = Table(name, x, values, numbered(x), "y" if y is not None else None, named=False)
     return (table if feature_names is None else table.matched(feature_names)).dataset(labels)
+
+
+def _taken(name, value):
+    """Return rows or labels as an array, those of another library too."""
+    if foreign.is_sparse(value):
+        raise DataError(
+            f"{name}: expected a dense array, got a sparse {type(value).__name__}; use {name}.toarray()"
+        )
+    try:
+        return np.asarray(foreign.exchanged(name, value))
+    except DtypeError as error:
+        raise DataError(str(error)) from error
 
 
 def numbered(x):

@@ -5,8 +5,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from minibn import foreign
 from minibn.errors import ArgumentError, DtypeError, ShapeError
-from minibn.functional import foreign
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _LARGEST, _LARGEST_WHOLE = float(np.finfo(np.float64).max), int(np.iinfo(np.int64).max)
@@ -80,7 +80,7 @@ def floats(name, value, shape, dtype=None, like="x"):
     name : str
         Name of the argument, for the message.
     value : ndarray of float32 or float64
-        Or an array of another library, see :func:`minibn.functional.foreign.as_array`.
+        Or an array of another library, see :func:`minibn.foreign.as_array`.
     shape : tuple of int or str
         Numbers are fixed lengths, letters are free ones. None allows any shape.
     dtype : dtype, optional

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minibn import foreign
 from minibn.errors import CheckpointError
 
 
@@ -92,11 +93,12 @@ def check_state(own, state, what):
             f"the state does not fit {what}: missing {missing}, unknown {unknown}; build the same architecture"
         )
     for name, value in own.items():
-        if value.shape != np.shape(state[name]):
+        given = np.asarray(foreign.exchanged(f"state[{name!r}]", state[name]))
+        if value.shape != given.shape:
             raise CheckpointError(
-                f"{name} must have shape {value.shape}, got {np.shape(state[name])}; build the same architecture"
+                f"{name} must have shape {value.shape}, got {given.shape}; build the same architecture"
             )
-        if np.asarray(state[name]).dtype.kind not in "iuf":
+        if given.dtype.kind not in "iuf":
             raise CheckpointError(
-                f"{name} must hold real numbers, got {np.asarray(state[name]).dtype}; convert it to {value.dtype}"
+                f"{name} must hold real numbers, got {given.dtype}; convert it to {value.dtype}"
             )

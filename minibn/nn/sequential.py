@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from minibn import foreign
 from minibn.autograd import Tensor, no_grad
 from minibn.errors import ArgumentError, CheckpointError, ShapeError
-from minibn.functional import foreign
 from minibn.nn.activations import ReLU, Sigmoid, Tanh
 from minibn.nn.batch_norm import BatchNorm
 from minibn.nn.dense import Dense

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from minibn import foreign
 from minibn.data import class_weights
 from minibn.data.blocks import first_non_finite
 from minibn.errors import ArgumentError, BatchSizeError, DataError, DtypeError, ShapeError
-from minibn.functional import checks, foreign
+from minibn.functional import checks
 from minibn.nn import Sequential
 from minibn.nn.losses import LOSSES, SoftmaxCrossEntropy
 from minibn.program import devices

@@ -8,7 +8,8 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from minibn.errors import ArgumentError, BatchSizeError
+from minibn import foreign
+from minibn.errors import ArgumentError, BatchSizeError, DtypeError
 from minibn.interop.sklearn import network
 from minibn.interop.sklearn.constraints import CONSTRAINTS
 from minibn.interop.sklearn.rows import Rows, check_validation, dense, divide
@@ -107,6 +108,7 @@ class MinibnEstimator(BaseEstimator):
     def _checked(self, X, y, reset):
         """Return features and targets as arrays of the network's dtype."""
         dtype = (np.float64, np.float32) if reset else self.model_.dtype
+        X, y = foreign.exchanged("X", X), foreign.exchanged("y", y)
         X, y = validate_data(
             self, X, y, accept_sparse=("csr", "csc", "coo"), dtype=dtype, order="C", reset=reset,
             multi_output=True, y_numeric=self._y_numeric,
@@ -116,6 +118,7 @@ class MinibnEstimator(BaseEstimator):
     def _checked_weight(self, weight, X):
         if weight is None:
             return None
+        weight = foreign.exchanged("sample_weight", weight)
         return _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
 
     def _validation(self, X_val, y_val, weight):
@@ -131,7 +134,7 @@ class MinibnEstimator(BaseEstimator):
             X_val, y_val = self._checked(X_val, y_val, reset=False)
             check_validation(X_val)
             return Rows(X_val, self._encode(y_val), self._checked_weight(weight, X_val))
-        except ValueError as error:  # it speaks of X and y
+        except (ValueError, DtypeError) as error:  # it speaks of X and y
             raise ArgumentError(f"X_val, y_val: {error}") from error
 
     def _initialize(self, rows, rng):
@@ -194,6 +197,7 @@ class MinibnEstimator(BaseEstimator):
     def _outputs(self, X):
         """Return the network's output in evaluation mode, ndarray, shape (N, O)."""
         check_is_fitted(self, "model_")
+        X = foreign.exchanged("X", X)
         X = validate_data(self, X, accept_sparse="csr", dtype=self.model_.dtype, order="C", reset=False)
         if not hasattr(X, "toarray"):
             return self.model_.logits(X)
