@@ -126,6 +126,7 @@ class BatchNorm(Layer):
         if not (np.isfinite(mean).all() and np.isfinite(var).all()):
             self._skip(mean, var)
             return
+        self.unlock()
         self.num_batches_tracked += 1
         momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
         rows = rows if self.variance_kind == "unbiased" else 0  # of weighted rows, the sum of their weights

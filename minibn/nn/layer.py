@@ -48,6 +48,19 @@ class Layer:
         """Set evaluation mode and return the layer."""
         return self.train(False)
 
+    def unlock(self):
+        """Take copies of parameters and buffers that lie in read-only memory, such as a memory map, and return the layer.
+
+        Whatever changes a layer in place calls it first, so that a model read with ``joblib.load(..., mmap_mode="r")``
+        predicts from the file and trains on memory of its own.
+        """
+        for tensor in self.parameters().values():
+            tensor.data = writable(tensor.data)
+        for name, value in self.buffers().items():
+            if not value.flags.writeable:
+                setattr(self, name, writable(value))
+        return self
+
     def zero_grad(self):
         """Forget the gradients of all parameters."""
         for tensor in self.parameters().values():
@@ -75,6 +88,7 @@ class Layer:
         self._take(state)
 
     def _take(self, state):
+        self.unlock()
         for name, tensor in self.parameters().items():
             tensor.data[...] = state[name]
         for name, value in self.buffers().items():
@@ -83,6 +97,11 @@ class Layer:
     def __repr__(self):
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({arguments})"
+
+
+def writable(array):
+    """Return an array that may be changed: itself, or a copy of one that is read-only."""
+    return array if array.flags.writeable else np.array(array)
 
 
 def check_state(own, state, what):

@@ -132,6 +132,12 @@ class Sequential(Layer):
         """Return the running statistics as ``"1.running_mean"`` and so on."""
         return self._collect("buffers")
 
+    def unlock(self):
+        """Take copies of what lies in read-only memory, and return the network."""
+        for layer in self.layers:
+            layer.unlock()
+        return self
+
     @property
     def decayed(self):
         """Names of the parameters that weight decay applies to: dense weights, not gamma, beta or biases."""

@@ -83,6 +83,7 @@ def _program(device):
 
 def _outline(model, loss, weights):
     """Return the network's output and (node, output tensor) of every operation of a step, in playing order."""
+    model.unlock()
     rows = np.zeros((2, model.in_features), model.dtype)
     before = {name: np.array(value) for name, value in model.buffers().items()}
     skipped = [getattr(layer, "num_batches_skipped", 0) for layer in model.layers]

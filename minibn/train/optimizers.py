@@ -6,6 +6,7 @@ import numpy as np
 
 from minibn.errors import ArgumentError
 from minibn.functional import adam_update_inplace, checks, sgd_update_inplace
+from minibn.nn.layer import writable
 
 
 class Optimizer(ABC):
@@ -38,10 +39,14 @@ class Optimizer(ABC):
         for name, tensor in model.parameters().items():
             if tensor.grad is not None:
                 decay = self.weight_decay if self.decay_all or name in decayed else 0.0
+                tensor.data = writable(tensor.data)
                 self._update(tensor.data, tensor.grad, self._slots(name, tensor.data), decay)
 
     def _slots(self, name, data):
-        return [self.state[slot].setdefault(name, np.zeros_like(data)) for slot in self.slots]
+        for slot in self.slots:
+            found = self.state[slot].get(name)
+            self.state[slot][name] = np.zeros_like(data) if found is None else writable(found)
+        return [self.state[slot][name] for slot in self.slots]
 
     @abstractmethod
     def _update(self, param, grad, state, decay):

@@ -138,6 +138,7 @@ def _statistics(layer):
 
 def _take(layer, mean, var):
     # In place: the arrays may lie in the arena of a program.
+    layer.unlock()
     layer.running_mean[...], layer.running_var[...] = mean, var
 
 
