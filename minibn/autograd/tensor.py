@@ -4,7 +4,7 @@ import numpy as np
 
 from minibn import foreign
 from minibn.autograd import array_ops as ops
-from minibn.autograd import tape
+from minibn.autograd import tape, ufuncs
 from minibn.errors import DtypeError
 
 
@@ -46,7 +46,6 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "data", "grad", "node", "requires_grad")
-    __array_ufunc__ = None  # ndarray + Tensor asks the Tensor
 
     def __init__(self, data, requires_grad=False):
         self.data = data.data if isinstance(data, Tensor) else _as_float_array(data)
@@ -94,6 +93,10 @@ class Tensor:
         if copy is False:
             raise ValueError(f"a Tensor of {self.dtype} cannot become {dtype} without a copy; leave copy out")
         return self.data.astype(dtype)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        """Record ``array + tensor`` and ``np.exp(tensor)``; raise DtypeError for what the tape does not know."""
+        return ufuncs.play(Tensor, ufunc, method, inputs, options)
 
     def __dlpack__(self, **options):
         """Offer the memory to another library, without a copy; a gradient and history stay behind."""
@@ -177,12 +180,14 @@ class Tensor:
     def __rmatmul__(self, other):
         return self._operand(other) @ self
 
-    def sum(self, axis=None, keepdims=False):
-        """Sum over one axis, several or all."""
+    def sum(self, axis=None, keepdims=False, *, dtype=None, out=None):
+        """Sum over one axis, several or all; ``np.sum(tensor)`` is the same, dtype and out must be None."""
+        ufuncs.unused(dtype=dtype, out=out)
         return tape.apply(ops.SUM, self, axis=axis, keepdims=keepdims)
 
-    def mean(self, axis=None, keepdims=False):
-        """Average over one axis, several or all."""
+    def mean(self, axis=None, keepdims=False, *, dtype=None, out=None):
+        """Average over one axis, several or all; ``np.mean(tensor)`` is the same, dtype and out must be None."""
+        ufuncs.unused(dtype=dtype, out=out)
         return tape.apply(ops.MEAN, self, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape):
