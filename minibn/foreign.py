@@ -1,8 +1,10 @@
 """Arrays of other libraries as NumPy arrays, on the same memory where there is a way."""
 
+import sys
+
 import numpy as np
 
-from minibn.errors import DtypeError
+from minibn.errors import DataError, DtypeError
 
 _IN_MAIN_MEMORY = (1, 3)  # DLPack's kDLCPU and kDLCUDAHost
 
@@ -24,12 +26,14 @@ def as_array(name, value):
 
     Raises
     ------
+    DataError
+        For a masked array of NumPy in which a value is masked.
     DtypeError
         For a sparse matrix, memory of a device, a tensor that requires a gradient, or a dtype unknown to NumPy,
         with the line that converts.
     """
     if isinstance(value, (np.ndarray, type)):
-        return value
+        return _unmasked(name, value)
     if is_sparse(value):
         size = value.shape[0] * value.shape[-1] * value.dtype.itemsize / 1e6
         raise DtypeError(
@@ -44,8 +48,21 @@ def exchanged(name, value):
     Parameters and errors are those of :func:`as_array`; data frames, sparse matrices and lists stay as they are.
     """
     if isinstance(value, (np.ndarray, type)) or hasattr(value, "to_numpy"):
-        return value
+        return _unmasked(name, value)
     return _exchanged(name, value) if hasattr(value, "__dlpack__") else value
+
+
+def _unmasked(name, value):
+    """Return the array behind a masked one in which nothing is masked, and anything else as it is."""
+    masks = sys.modules.get("numpy.ma")  # there is no masked array before somebody has imported it
+    if masks is None or not isinstance(value, masks.MaskedArray):
+        return value
+    if count := masks.count_masked(value):
+        raise DataError(
+            f"{name} has {count} of {value.size} values masked, and masks are not kept here; fill them in, "
+            f"{name}.filled(value), or leave their rows out"
+        )
+    return masks.getdata(value, subok=False)
 
 
 def is_sparse(value):

@@ -142,7 +142,7 @@ class Tensor:
     def _operand(self, other):
         if isinstance(other, Tensor):
             return other
-        array = np.asarray(other)
+        array = np.asarray(foreign.exchanged("the operand", other))
         return Tensor(
             array if array.dtype in (np.float32, np.float64) and array.ndim else array.astype(self.dtype)
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minibn import foreign
 from minibn.errors import ArgumentError, DataError, DtypeError, ShapeError
 
 from .blocks import row_blocks
@@ -169,7 +170,7 @@ class Scaler:
 
 
 def _checked(x):
-    x = np.asarray(x)
+    x = np.asarray(foreign.exchanged("x", x))
     if x.dtype.kind not in "buif":
         raise DtypeError(f"x: expected an array of numbers, got dtype {x.dtype.name}")
     if x.ndim != 2:

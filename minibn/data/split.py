@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 
+from minibn import foreign
 from minibn.errors import ArgumentError, DataError, ShapeError
 
 from .stream import SPLIT, generator
@@ -56,7 +57,7 @@ def split(y, fraction, seed):
 
 
 def _classes(y):
-    y = np.asarray(y)
+    y = np.asarray(foreign.exchanged("y", y))
     if y.ndim != 1:
         raise ShapeError(f"y: expected shape (N,), got {y.shape}; give one class a row")
     _, classes, counts = np.unique(y, return_inverse=True, return_counts=True)

@@ -39,7 +39,7 @@ def _dims(shape):
 
 def _as_array(name, value, wanted):
     """Return an array, taking over those of other libraries."""
-    if isinstance(value, np.ndarray):
+    if type(value) is np.ndarray:
         return value
     array = foreign.as_array(name, value)
     if not isinstance(array, np.ndarray):

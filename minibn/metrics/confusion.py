@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minibn import foreign
 from minibn.errors import ArgumentError, ShapeError
 
 
@@ -55,7 +56,7 @@ def checked_matrix(matrix):
 
 
 def _indices(y, name):
-    y = np.asarray(y)
+    y = np.asarray(foreign.exchanged(name, y))
     if y.ndim != 1:
         raise ShapeError(f"{name}: expected shape (N,), got {y.shape}; give one class index a row")
     if y.size and y.dtype.kind not in "biu":

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minibn import foreign
 from minibn.errors import ArgumentError, ShapeError
 
 
@@ -84,7 +85,8 @@ def counts_by_threshold(y_true, scores):
 
 
 def _checked(y_true, scores):
-    y_true, scores = np.asarray(y_true), np.asarray(scores)
+    y_true = np.asarray(foreign.exchanged("y_true", y_true))
+    scores = np.asarray(foreign.exchanged("scores", scores))
     if y_true.ndim != 1 or y_true.shape != scores.shape:
         raise ShapeError(
             f"y_true and scores: expected one shape (N,), got {y_true.shape} and {scores.shape}; give one score a row"

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from minibn import foreign
 from minibn.autograd import Tensor, batch_norm, batch_norm_inference, batch_norm_weighted
 from minibn.autograd.tape import outlining
 from minibn.errors import ArgumentError, BatchSizeError
@@ -109,6 +110,7 @@ class BatchNorm(Layer):
 
     def _weighted(self, x, weight):
         """Normalise by weighted statistics, and track them."""
+        weight = foreign.exchanged("sample_weight", weight)
         places = x.data.size // (len(x.data) * self.running_mean.size)
         if places * np.count_nonzero(weight) == 1:
             raise BatchSizeError(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minibn import foreign
 from minibn.autograd import (
     Tensor,
     softmax_cross_entropy,
@@ -21,7 +22,9 @@ class SoftmaxCrossEntropy:
     """
 
     def __init__(self, class_weight=None):
-        self.class_weight = None if class_weight is None else np.asarray(class_weight, np.float64)
+        self.class_weight = class_weight
+        if class_weight is not None:
+            self.class_weight = np.asarray(foreign.exchanged("class_weight", class_weight), np.float64)
 
     def __call__(self, output, target, sample_weight=None):
         """Return the loss of logits (N, K) and class indices (N,), a scalar Tensor.
@@ -30,7 +33,7 @@ class SoftmaxCrossEntropy:
         """
         if sample_weight is None:
             return softmax_cross_entropy(output, target, self.class_weight)
-        return softmax_cross_entropy_weighted(output, target, np.asarray(sample_weight), self.class_weight)
+        return softmax_cross_entropy_weighted(output, target, _weights(sample_weight), self.class_weight)
 
     def weight(self, target, sample_weight=None):
         """Return what the mean over these rows divides by."""
@@ -52,11 +55,11 @@ class SquaredError:
     def __call__(self, output, target, sample_weight=None):
         """Return the loss of predictions and targets of one size, a scalar Tensor; weighs rows where told to."""
         output = output if isinstance(output, Tensor) else Tensor(output)
-        target = np.asarray(target, output.dtype)
+        target = np.asarray(foreign.exchanged("target", target), output.dtype)
         target = target.reshape(output.shape) if target.size == output.data.size else target
         if sample_weight is None:
             return squared_error(output, target)
-        return squared_error_weighted(output, target, np.asarray(sample_weight))
+        return squared_error_weighted(output, target, _weights(sample_weight))
 
     def weight(self, target, sample_weight=None):
         """Return what the mean over these rows divides by, up to the number of columns."""
@@ -73,3 +76,7 @@ def _total(target, weight):
 
 
 LOSSES = {"softmax_cross_entropy": SoftmaxCrossEntropy, "squared_error": SquaredError}
+
+
+def _weights(sample_weight):
+    return np.asarray(foreign.exchanged("sample_weight", sample_weight))

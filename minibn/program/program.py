@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minibn import foreign
 from minibn.errors import DtypeError, ProgramError, ShapeError
 from minibn.functional import checks
 from minibn.kernels.cpu.views import describe_array, unlocked
@@ -96,7 +97,7 @@ class Program:
         """Return x as a matrix that the compiled gather can read, without a copy wherever that is possible."""
         if x is self._source[0] and x.shape == self._source[1]:
             return x
-        x = np.asarray(x)
+        x = np.asarray(foreign.exchanged("x", x))
         if x.ndim != 2 or x.shape[1] != self.model.in_features:
             raise ShapeError(
                 f"x must have shape (N, {self.model.in_features}), got {x.shape}; pass the features the network was built for"
@@ -242,11 +243,11 @@ class Program:
         """Return checked labels, targets and weights."""
         weights = self._weights(sample_weight, rows)
         if self._classifies:
-            y = np.asarray(y)
+            y = np.asarray(foreign.exchanged("y", y))
             if y.dtype != np.int64 or y.shape != (rows,) or not y.flags.c_contiguous:
                 y = checks.labels("y", y, rows, self.model.out_features)
             return y, self.arena[:0], weights
-        targets = np.ascontiguousarray(y, self.arena.dtype).reshape(rows, -1)
+        targets = np.ascontiguousarray(foreign.exchanged("y", y), self.arena.dtype).reshape(rows, -1)
         if targets.shape[1] != self.model.out_features:
             raise ShapeError(
                 f"target must have shape (N, {self.model.out_features}), got {np.shape(y)}; give one value per output"
