@@ -51,6 +51,8 @@ def dense(place, weight, bias, note):
 
 def batch_norm(place, mean, var, gamma, beta, note, *, frozen=False, batches=0, **options):
     """Return a batch-norm part; without gamma and beta it is not affine, without one of them that one is neutral."""
+    _check_statistic(place, "running_mean", mean, np.isfinite(mean), "finite")
+    _check_statistic(place, "running_var", var, np.isfinite(var) & (var >= 0), "finite and not negative")
     affine = gamma is not None or beta is not None
     if affine and (gamma is None or beta is None):
         missing, value = ("gamma", "ones") if gamma is None else ("beta", "zeros")
@@ -63,6 +65,16 @@ def batch_norm(place, mean, var, gamma, beta, note, *, frozen=False, batches=0, 
         return layer.freeze() if frozen else layer
 
     return Part(place, make, arrays, note)
+
+
+def _check_statistic(place, name, values, right, wanted):
+    """Refuse running statistics that no batches can have left: every output behind them would be NaN, or an error."""
+    if not right.all():
+        column = int(np.argmin(right))
+        raise ConversionError(
+            f"{place}: {name} must be {wanted}, got {values[column]:g} in column {column}; take the statistics anew "
+            "there, or convert the network from before it broke"
+        )
 
 
 def activation(place, name):
