@@ -35,17 +35,29 @@ def from_keras(model, *, report=print):
     keras = require_extra("keras", "keras")
     if not isinstance(model, keras.Model):
         raise DtypeError(f"model must be a keras.Model, got {type(model).__name__}; pass a Sequential")
-    return parts.assemble(list(_walk(keras, model)), report)
+    return parts.assemble(list(_read(keras, model)), report)
+
+
+def _read(keras, model):
+    """Yield the parts of a model, refusing layers with weights that are given more than rows."""
+    layers = list(_walk(keras, model))
+    axes = len(model.inputs[0].shape)
+    for layer, place in layers:
+        found = _parts(keras, layer, place)
+        axes = 2 if isinstance(layer, keras.layers.Flatten) else axes
+        parts.check_axes(found[0], axes)
+        yield from found
 
 
 def _walk(keras, model):
+    """Yield the layers of a model with their places, those of nested ones in order."""
     if not model.built:
         raise ConversionError(f"{model.name} ({type(model).__name__}) is not built; call it on a batch first")
     for layer in _chain(keras, model):
         if isinstance(layer, keras.Model):
             yield from _walk(keras, layer)
         elif not isinstance(layer, keras.layers.InputLayer):
-            yield from _parts(keras, layer, f"{layer.name} ({type(layer).__name__})")
+            yield layer, f"{layer.name} ({type(layer).__name__})"
 
 
 def _chain(keras, model):

@@ -70,7 +70,7 @@ class _Reading:
     def __init__(self, onnx, graph):
         self.onnx, self.graph = onnx, graph
         self.constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-        self.found = []
+        self.found, self.axes = [], 2
 
     def parts(self):
         nodes = [node for node in self.graph.node if not self._constant(node)]
@@ -79,6 +79,8 @@ class _Reading:
             outputs = [value.name for value in self.graph.output]
             raise ConversionError(f"the graph must have one input and one output, got {inputs} and {outputs}")
         current = inputs[0]
+        given = next(value for value in self.graph.input if value.name == current)
+        self.axes = len(given.type.tensor_type.shape.dim)  # a valid file names them
         for node in nodes:  # the standard sorts nodes so that each comes after those it needs
             current = self._follow(node, current)
         if current != self.graph.output[0].name:
@@ -112,6 +114,8 @@ class _Reading:
         values = [self._value(place, name) for name in operands[1:]]
         options = {a.name: self.onnx.helper.get_attribute_value(a) for a in node.attribute}
         reader(self.found, place, values, options)
+        self.axes = 2 if node.op_type == "Flatten" else self.axes
+        parts.check_axes(self.found[-1], self.axes)
         return node.output[0]
 
     def _value(self, place, name):

@@ -106,6 +106,16 @@ def softmax(place):
     return Part(place, None, note=note, only_last=True)
 
 
+def check_axes(part, axes):
+    """Refuse a part with values whose input has other axes than rows and columns."""
+    if part.arrays and axes != 2:
+        columns = next(iter(part.arrays.values())).shape[0]
+        raise ConversionError(
+            f"{part.place}: its input has {axes} axes, and a network here takes rows (N, {columns}); give the source "
+            f"an input of {columns} columns, or a Flatten before this layer"
+        )
+
+
 def unknown(place, why="minibn has no such layer"):
     """Return the error for a part that cannot be converted."""
     return ConversionError(f"{place}: {why}; known are {KNOWN}")
