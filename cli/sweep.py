@@ -152,10 +152,15 @@ def _folder(out, overwrite, default_name):
     """Return the folder of a new sweep, or the given one where it holds a sweep to continue."""
     from pathlib import Path
 
+    from minibn.lab.sweeps.lock import alone
+
     from .runs import open_folder
 
     if out and not overwrite and (Path(out) / TRIALS).exists():
         return Path(out)
+    if out and overwrite:
+        with alone(Path(out) / TRIALS):  # before its files are removed
+            pass
     return open_folder(out, overwrite, default_name)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from minibn.data import EXAMPLES
 from minibn.lab.sweeps.dispatch import played
 from minibn.lab.sweeps.executors import InProcess, local_processes
+from minibn.lab.sweeps.lock import alone
 from minibn.lab.sweeps.report import sweep_report
 from minibn.lab.sweeps.trial import play
 from minibn.lab.sweeps.trial_file import TrialFile
@@ -46,7 +47,8 @@ def sweep(grid, path=None, *, jobs=1, executor=None, workers=1, progress=None, f
     Raises
     ------
     MinibnError
-        A subclass for unusable settings or data, a file of another sweep, or a process that died.
+        A subclass for unusable settings or data, a file of another sweep or of one that is running, or a process
+        that died.
 
     Examples
     --------
@@ -58,6 +60,13 @@ def sweep(grid, path=None, *, jobs=1, executor=None, workers=1, progress=None, f
     ('lr', ['0.01', '1'])
     """
     first = first or look(grid)
+    with nullcontext() if path is None else alone(path):
+        results = _swept(grid, path, first, jobs, executor, workers, progress)
+    return sweep_report(grid, results, first)
+
+
+def _swept(grid, path, first, jobs, executor, workers, progress):
+    """Return the results of all trials, kept in a file where one is named."""
     file = None if path is None else TrialFile(path, grid, first.digest)
     results = {} if file is None else file.results
     for done in _played(grid, results, first, jobs, executor, workers):
@@ -69,7 +78,7 @@ def sweep(grid, path=None, *, jobs=1, executor=None, workers=1, progress=None, f
             progress(len(results), len(grid.trials))
     if file is not None:
         file.finish()
-    return sweep_report(grid, results, first)
+    return results
 
 
 def look(grid):
