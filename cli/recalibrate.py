@@ -50,13 +50,20 @@ def _folder(checkpoint, out, overwrite):
     """Return where to save, refusing to replace a run unless told to."""
     from .runs import held_files
 
-    path = Path(checkpoint)
-    run = path if path.is_dir() else path.parent
+    run = _run(checkpoint)
     run = run if run.name else run.resolve()
     folder = Path(out) if out else run.with_name(f"{run.name}-recalibrated")
     if held_files(folder) and not overwrite:
         raise click.UsageError(f"{folder} holds a run; use --overwrite to replace it, or another --out")
+    if any(path.parent.resolve() == run.resolve() != folder.resolve() for path in held_files(folder)):
+        raise click.UsageError(f"{folder} holds {run}, which would be replaced with it; use another --out")
     return folder
+
+
+def _run(checkpoint):
+    """Return the folder of a run that is given as itself or as its model."""
+    path = Path(checkpoint)
+    return path if path.is_dir() else path.parent
 
 
 def _recalibrated(checkpoint, data, target, folder):
@@ -116,15 +123,18 @@ def _change(change):
 
 
 def _save(checkpoint, folder, model, description):
-    """Write the model last, atomically: until then the folder holds what it held."""
+    """Write the model last, atomically; of another run in the folder nothing stays beside it."""
     from minibn.train import save_model
     from minibn.train.checkpoint import MODEL_FILE, TRAINING_FILE
 
-    from .runs import MANIFEST
+    from .runs import MANIFEST, held_files
 
-    source = Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent
+    source = _run(checkpoint)
     folder.mkdir(parents=True, exist_ok=True)
     if folder.resolve() != source.resolve():
+        for path in held_files(folder):
+            if path != folder / MODEL_FILE:
+                path.unlink()
         for name in (MANIFEST, TRAINING_FILE):
             if (source / name).exists():
                 shutil.copy2(source / name, folder / name)

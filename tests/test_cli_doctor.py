@@ -59,6 +59,27 @@ def test_recalibrate_destroys_nothing_unasked(folder):
     assert (folder / "kept/model.safetensors").read_bytes() != before
 
 
+def test_recalibrate_leaves_nothing_of_the_run_that_it_replaces(folder):
+    shutil.copytree(folder / "well", folder / "other")
+    (folder / "other" / "notes.txt").write_text("mine")
+    run("recalibrate", "slow", "--out", "fresh", cwd=folder)
+    run("recalibrate", "slow", "--out", "other", "--overwrite", cwd=folder)
+    names = {path.name for path in (folder / "fresh").iterdir()}
+    assert {path.name for path in (folder / "other").iterdir()} == names | {"notes.txt"}
+    for name in names - {"recalibrate.json"}:  # which names the folder
+        assert (folder / "other" / name).read_bytes() == (folder / "fresh" / name).read_bytes()
+
+
+def test_recalibrate_does_not_replace_a_comparison_by_one_of_its_runs(folder):
+    shutil.copytree(folder / "slow", folder / "compared" / "with-bn")
+    before = sorted((folder / "compared").rglob("*"))
+    error = run(
+        "recalibrate", "compared/with-bn", "--out", "compared", "--overwrite", cwd=folder, code=2
+    ).stderr
+    assert "compared holds compared/with-bn, which would be replaced with it" in error
+    assert sorted((folder / "compared").rglob("*")) == before
+
+
 def test_a_model_file_alone_leaves_rules_unchecked(folder):
     (folder / "alone").mkdir(exist_ok=True)
     shutil.copy(folder / "well/model.safetensors", folder / "alone")
