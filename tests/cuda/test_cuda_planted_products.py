@@ -24,7 +24,7 @@ FAULTS = {
     "both halves of shared memory are one": ("matrix_product", "half = 1 - half", "half = 0"),
     "a part is not turned": ("matrix_product", "shared[begin + (minor + v) * stride + major]", "shared[begin + major * stride + minor + v]"),
     "no barrier in the sum over a row": (
-        "cross_entropy", "shared[thread] = combine(shared[thread], shared[thread + half])\n            cuda.syncthreads()\n", "shared[thread] = combine(shared[thread], shared[thread + half])\n"),
+        "cross_entropy", "else max(shared[thread], other)\n            cuda.syncthreads()\n", "else max(shared[thread], other)\n"),
     "a row's last class is left out": (
         "cross_entropy", "for k in range(column, classes, columns):\n                    value = np.float32", "for k in range(column, classes - 1, columns):\n                    value = np.float32"),
     "blocks of losses are added in part": ("reduction", "for slab in range(row, slabs, rows):", "for slab in range(row + 1, slabs, rows):"),

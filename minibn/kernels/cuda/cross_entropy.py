@@ -14,8 +14,8 @@ from minibn.kernels.cuda.target import cuda, device_function, kernel
 
 
 @functools.cache
-def make_row_tree(combine):
-    """Return ``over_row``: values combined over the threads of each row, the same answer for all of them."""
+def make_row_tree(adds):
+    """Return ``over_row``: sum or maximum over the threads of each row, the same answer for all of them."""
 
     @device_function
     def over_row(value, inside, column, columns, shared):
@@ -25,7 +25,8 @@ def make_row_tree(combine):
         half = columns // 2
         while half > 0:
             if inside and column < half:
-                shared[thread] = combine(shared[thread], shared[thread + half])
+                other = shared[thread + half]
+                shared[thread] = shared[thread] + other if adds else max(shared[thread], other)
             cuda.syncthreads()
             half //= 2
         result = shared[thread - column]
@@ -33,16 +34,6 @@ def make_row_tree(combine):
         return result
 
     return over_row
-
-
-@device_function
-def _larger(a, b):
-    return max(a, b)
-
-
-@device_function
-def _added(a, b):
-    return a + b
 
 
 @functools.cache
@@ -66,7 +57,7 @@ def make_ratio(threads):
 @functools.cache
 def make_cross_entropy(threads, weighted):
     """Return the kernel that writes the softmax of each row and the mean cross entropy."""
-    highest, total = make_row_tree(_larger), make_row_tree(_added)
+    highest, total = make_row_tree(False), make_row_tree(True)
     ratio = make_ratio(threads)
 
     @kernel(threads)
