@@ -46,8 +46,8 @@ def main():
     once = _fastest(lambda count: [program.run_epoch(x, y, order[:_ROWS], _ROWS) for _ in range(count)], 100)
     arrays = program.arena, program.stats, program.counts, y[order[:_ROWS]], program.arena[:0]
     total = 0.0
-    for line in program._training:
-        entry = program._kernels(x)[line[0]]
+    for line in program._table[slice(*program._training)]:
+        entry = program._entries[line[0]]
         spent = _fastest(lambda count: _repeat(count, entry, line, *arrays, _ROWS), 2000)  # noqa: B023
         total += spent
         print(f"{Code(line[0]).name:<32} {spent:6.3f}")

@@ -294,7 +294,7 @@ def test_the_executor_is_compiled_once_for_every_architecture_and_dtype_of_data(
     order = np.arange(97)
     order.setflags(write=False)
     program.run_epoch(X, locked, order, 32)
-    assert len([s for s in play.signatures if s[2].dtype == numba.float32]) == 1
+    assert len([s for s in play.signatures if s[4].dtype == numba.float32]) == 1
 
 
 def test_without_an_instruction_fit_runs_eagerly_and_says_so_once():

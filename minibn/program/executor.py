@@ -1,4 +1,4 @@
-"""The CPU executor: one compiled function that plays a program's table, epochs at a time.
+"""The CPU executor: one compiled function that plays a schedule of passes over a program's lines, epochs at a time.
 
 Nothing is checked and nothing is allocated here. One compiled version serves every model of a dtype, and every dtype
 of the data.
@@ -15,12 +15,25 @@ from minibn.kernels.cpu.softmax_lanes import FEW
 from minibn.kernels.cpu.views import foreign, vector
 from minibn.program.instructions import COLUMN, Code
 from minibn.program.operations import dispatch
+from minibn.program.schedule import (
+    AGAIN,
+    BATCH,
+    FIRST,
+    JOINS,
+    LAST,
+    LIMIT,
+    OUTPUT,
+    ROWS,
+    SOURCE,
+    START,
+    TARGET,
+    WATCHED,
+)
 
 # Numba freezes plain integers into the machine code; enum members and dicts would be looked up.
-GATHER, FIRST_LOSS, BEHIND_LOSS, FIRST_UPDATE = (
+FIRST_LOSS, BEHIND_LOSS, FIRST_UPDATE = (
     int(code)
     for code in (
-        Code.GATHER,
         Code.SOFTMAX_CROSS_ENTROPY_FORWARD,
         Code.SOFTMAX_CROSS_ENTROPY_BACKWARD,
         Code.SGD_UPDATE,
@@ -78,40 +91,44 @@ def _weight(line, stats, labels, rows, weighted):
 
 
 @kernel_part
-def _gather_weights(weights, order, start, rows, stats):
+def _gather_weights(weights, first, order, start, rows, stats):
     for i in range(rows if weights.size else 0):
-        stats[i] = weights[order[start + i]]
+        stats[i] = weights[first + order[start + i]]
 
 
 @kernel_part
-def _gather_targets(y, targets, order, start, rows, columns, labels, batch_targets):
+def _gather_targets(y, targets, first, order, start, rows, columns, labels, batch_targets):
     for i in range(rows):
         if y.size:
-            labels[i] = y[order[start + i]]
+            labels[i] = y[first + order[start + i]]
         elif targets.size:
             for j in range(columns):
-                batch_targets[i * columns + j] = targets[order[start + i] * columns + j]
+                batch_targets[i * columns + j] = targets[(first + order[start + i]) * columns + j]
 
 
 @kernel_part
-def _any_outside(values, end):
+def _any_outside(values, start, stop, end):
     wrong = False
-    for i in range(values.size):  # without a way out, so that it vectorises
+    for i in range(start, stop):  # without a way out, so that it vectorises
         wrong |= (values[i] < 0) | (values[i] >= end)
     return wrong
 
 
 @kernel_part
-def _outside(order, rows, y, classes):
+def _refused(schedule, times, y, order, classes):
     """Return whether some row, or the label of some row, lies outside of its range."""
-    if _any_outside(order, rows):
-        return True
-    if y.size == 0 or (y.size <= order.size and not _any_outside(y, classes)):
-        return False
-    for i in range(order.size):  # labels of rows that are not played may be anything
-        label = y[order[i]]
-        if label < 0 or label >= classes:
+    unsure = y.size > 0 and (y.size > order.size or _any_outside(y, 0, y.size, classes))
+    for k in range(schedule.shape[0]):
+        here = schedule[k]
+        start, stop = here[START], here[START] + (times - 1) * here[AGAIN] + here[ROWS]
+        if _any_outside(order, start, stop, here[LIMIT]):
             return True
+        for i in range(
+            start, stop if unsure else start
+        ):  # labels of rows that are not played may be anything
+            label = y[here[TARGET] + order[i]]
+            if label < 0 or label >= classes:
+                return True
     return False
 
 
@@ -122,83 +139,97 @@ def _entry(entries, line, rows):
     return entries[line[0] + large]
 
 
+@kernel_part
+def _write(arena, offset, rows, columns, out, start):
+    """Keep the network's output for a batch."""
+    for i in range(rows if out.shape[0] else 0):
+        row, target = vector(arena, offset + i * columns, columns), out[start + i]
+        for j in range(columns):
+            target[j] = row[j]
+
+
 @kernel
 def play(
-    lines, entries, arena, stats, counts, source, y, targets, sample_weight, order, epoch, batch_size, joins,
-    labels, batch_targets, rates, losses, weights, correct, output, out,
+    schedule, times, lines, entries, arena, stats, counts, sources, readers, y, targets, sample_weight, order,
+    labels, batch_targets, rates, results, out,
 ):  # fmt: skip
-    """Play a range of a program over rows of data, batch by batch: train, evaluate or predict.
+    """Play passes over rows of data, batch by batch, some times over: train, evaluate or predict.
 
     Parameters
     ----------
+    schedule : ndarray of int64, shape (passes, fields)
+        The fields are those of :class:`minibn.program.schedule.Pass`.
+    times : int
+        How often all of it is played: once an epoch.
     lines : ndarray of int64, shape (lines, fields)
-        The training range, which ends with the updates, or the evaluation range, with or without its loss.
+        The training range, which ends with the updates, and the evaluation range, which ends with its loss.
     entries : ndarray of int64, shape (codes,)
         Addresses of the kernels.
     arena : ndarray of float32 or float64, shape (A,)
     stats : ndarray of float64, shape (S,)
     counts : ndarray of int64, shape (K,)
         Entry 0 counts the updates made.
-    source : ndarray of int64, shape (5,)
-        Address, shape and strides of x, (N, C).
+    sources : ndarray of int64, shape (D, 5)
+        Address, shape and strides of each x, (N, C), that passes read.
+    readers : ndarray of int64, shape (D,)
+        Addresses of the kernels that gather their rows.
     y : ndarray of int64, shape (N,)
-        Class indices, or empty.
+        Class indices of all these data, one behind the other, or empty.
     targets : ndarray of the dtype of arena, shape (N * O,)
         Targets of a regression, or empty.
     sample_weight : ndarray of float64, shape (N,)
         Weights of the rows, for a program that takes them; else empty.
     order : ndarray of int64, shape (M,)
-        Rows in the order of play.
-    epoch : int
-        Rows of an epoch; no batch holds rows of two.
-    batch_size : int
-    joins : bool
-        Whether a last batch of a single row joins the one before it.
+        Rows in the order of play, counted from 0 in the data of their pass.
     labels, batch_targets : ndarray
         Room for one batch of y and of targets.
     rates : ndarray of float64, shape (steps,)
         Learning rate of every step; empty for the one that the program holds.
-    losses, weights, correct : ndarray of float64, shape (steps,)
-        Outputs: mean loss, what it divides by, and rows right or the sum of their weights, of every batch.
-    output : int
-        Where the network's output begins in the arena.
+    results : ndarray of float64, shape (3, steps)
+        Output: mean loss, what it divides by, and rows right or the sum of their weights, of every batch in the order
+        of play.
     out : ndarray of the dtype of arena, shape (M, O)
         Output of the network; may have no rows.
 
     Returns
     -------
     int
-        Number of the first training step whose loss was not finite, counted from 0; -1 if there was none. That
-        step updates nothing. -2, and nothing is played, where a row or a label is out of range.
+        Number of the first step of a watched pass with which something was not finite, counted from 0; -1 if there
+        was none. A training step whose loss is not finite updates nothing. An evaluation is over, too, where the sum
+        of its losses is not finite. -2, and nothing is played, where a row or a label is out of range.
     """
-    x, columns, trains = foreign(source), out.shape[1], lines[lines.shape[0] - 1, 0] >= FIRST_UPDATE
-    if _outside(order, x.shape[0], y, columns):
+    columns, step, weighted = out.shape[1], 0, sample_weight.size > 0
+    if _refused(schedule, times, y, order, columns):
         return -2
-    start, step, end, weighted = 0, 0, 0, sample_weight.size > 0
-    while start < order.size:
-        end = min(start + epoch, order.size) if start == end else end
-        stop = _stop(start, end, batch_size, joins)
-        rows = stop - start
-        call(entries[GATHER], x, order, start, rows, vector(arena, lines[0, X], rows * x.shape[1]))
-        _gather_targets(y, targets, order, start, rows, columns, labels, batch_targets)
-        _gather_weights(sample_weight, order, start, rows, stats)
-        for i in range(lines.shape[0]):
-            line = lines[i]
-            if line[0] >= FIRST_UPDATE and rates.size:
-                stats[line[SCALARS]] = rates[step]
-            entry = _entry(entries, line, rows)
-            value = dispatch(entry, line, arena, stats, counts, labels, batch_targets, rows)
-            if FIRST_LOSS <= line[0] < BEHIND_LOSS:
-                losses[step], weights[step] = value, _weight(line, stats, labels, rows, weighted)
-                if y.size:
-                    correct[step] = _correct(arena, output, rows, columns, labels, stats, weighted)
-                if trains and not math.isfinite(value):
-                    return step
-        if out.shape[0]:
-            for i in range(rows):
-                row, target = vector(arena, output + i * columns, columns), out[start + i]
-                for j in range(columns):
-                    target[j] = row[j]
-        counts[0] += 1 if trains else 0
-        start, step = stop, step + 1
+    for number in range(times * schedule.shape[0]):
+        here = schedule[number % schedule.shape[0]]
+        start = here[START] + number // schedule.shape[0] * here[AGAIN]
+        end, total = start + here[ROWS], 0.0
+        x, trains = foreign(sources, here[SOURCE]), lines[here[LAST] - 1, 0] >= FIRST_UPDATE
+        while start < end:
+            stop = _stop(start, end, here[BATCH], here[JOINS])
+            rows = stop - start
+            batch = vector(arena, lines[here[FIRST], X], rows * x.shape[1])
+            call(readers[here[SOURCE]], x, order, start, rows, batch)
+            _gather_targets(y, targets, here[TARGET], order, start, rows, columns, labels, batch_targets)
+            _gather_weights(sample_weight, here[TARGET], order, start, rows, stats)
+            for i in range(here[FIRST], here[LAST]):
+                line = lines[i]
+                if line[0] >= FIRST_UPDATE and rates.size:
+                    stats[line[SCALARS]] = rates[step]
+                entry = _entry(entries, line, rows)
+                value = dispatch(entry, line, arena, stats, counts, labels, batch_targets, rows)
+                if FIRST_LOSS <= line[0] < BEHIND_LOSS:
+                    weight = _weight(line, stats, labels, rows, weighted)
+                    results[0, step], results[1, step] = value, weight
+                    if y.size:
+                        results[2, step] = _correct(
+                            arena, here[OUTPUT], rows, columns, labels, stats, weighted
+                        )
+                    total += value * weight
+                    if here[WATCHED] and not math.isfinite(value if trains else total):
+                        return step
+            _write(arena, here[OUTPUT], rows, columns, out, start)
+            counts[0] += 1 if trains else 0
+            start, step = stop, step + 1
     return -1

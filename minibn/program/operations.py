@@ -230,9 +230,9 @@ def kernel_and_examples(code, dtype):
     return function, [example(operand, memories) for operand in operands]
 
 
-def set_gather(found, x, dtype):
-    """Enter the address of the gather that reads data like x into a table of addresses."""
-    found[Code.GATHER] = _gather_address(x.dtype, x.flags.c_contiguous, np.dtype(dtype))
+def gather_address(x, dtype):
+    """Return the address of the kernel that gathers rows of data like x into an arena of a dtype."""
+    return _gather_address(x.dtype, x.flags.c_contiguous, np.dtype(dtype))
 
 
 def gather_for(like, dtype):

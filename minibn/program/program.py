@@ -2,19 +2,16 @@
 
 import numpy as np
 
-from minibn import foreign
-from minibn.errors import DtypeError, ProgramError, ShapeError
-from minibn.functional import checks
-from minibn.kernels.cpu.views import describe_array, unlocked
-from minibn.nn.losses import SoftmaxCrossEntropy
+from minibn.errors import ProgramError
+from minibn.kernels.cpu.views import unlocked
 from minibn.nn.sequential import EVALUATION_BLOCK
 from minibn.program.describe import describe
-from minibn.program.epochs import rows_of_epoch, steps
+from minibn.program.inputs import Inputs
 from minibn.program.instructions import table
-from minibn.program.operations import set_gather, table_of_kernels, used_codes
-from minibn.program.result import EpochResult
-
-_READABLE = {np.dtype(code) for code in ("?", "b", "B", "h", "H", "i", "I", "l", "L", "f", "d")}
+from minibn.program.operations import table_of_kernels, used_codes
+from minibn.program.result import EpochResult, epochs_result
+from minibn.program.schedule import Pass
+from minibn.program.sources import Sources, readable, tables
 
 
 class Program:
@@ -28,7 +25,11 @@ class Program:
         Batch statistics, running statistics, learning rate and other scalars.
     counts : ndarray of int64
         Updates made; batches tracked and skipped by each batch norm.
+    one_call : bool
+        Whether :meth:`run_epochs` is there, which plays epochs and their evaluations in one compiled call.
     """
+
+    one_call = True
 
     def __init__(self, lines, model, loss, optimizer, max_batch):
         self.lines, self.model, self.loss, self.optimizer = lines, model, loss, optimizer
@@ -36,16 +37,15 @@ class Program:
         self.arena, self.stats, self.counts = (
             part.allocate() for part in (lines.arena, lines.stats, lines.counts)
         )
-        self._training = table(lines.training)
-        self._prediction, self._evaluation = (
-            table(part) for part in (lines.evaluation, lines.evaluation + lines.evaluation_loss)
-        )
-        self._entries, self._readers = None, {}
-        self._source, self._given = (None, None, None), None
-        self._classifies = isinstance(loss, SoftmaxCrossEntropy)
-        room = max(max_batch, EVALUATION_BLOCK)
-        self._room = np.empty(room, np.int64), np.empty(room * model.out_features, self.arena.dtype)
-        self._no_labels = np.empty(0, np.int64), self.arena[:0], np.empty(0)
+        self._table = table(lines.training + lines.evaluation + lines.evaluation_loss)
+        trained, shown = len(lines.training), len(lines.training) + len(lines.evaluation)
+        self._training, self._prediction = (0, trained), (trained, shown)
+        self._evaluation = trained, len(self._table)
+        self._inputs = Inputs(model, loss, self.arena.dtype, max_batch, lines.weighted)
+        self._sources, self._entries, self._given = Sources(self._inputs, self._described), None, None
+        room, columns = max(max_batch, EVALUATION_BLOCK), self._inputs.classes
+        self._room = np.empty(room, np.int64), np.empty(room * columns, self.arena.dtype)
+        self._no_output = np.empty((0, columns), self.arena.dtype)
         self._move_in()
 
     def _move_in(self):
@@ -93,20 +93,6 @@ class Program:
                     f"{name} no longer lies in this program's arena: the model was captured again; use the newer program"
                 )
 
-    def _rows(self, x):
-        """Return x as a matrix that the compiled gather can read, without a copy wherever that is possible."""
-        if x is self._source[0] and x.shape == self._source[1]:
-            return x
-        x = np.asarray(foreign.exchanged("x", x))
-        if x.ndim != 2 or x.shape[1] != self.model.in_features:
-            raise ShapeError(
-                f"x must have shape (N, {self.model.in_features}), got {x.shape}; pass the features the network was built for"
-            )
-        if x.dtype.kind not in "iufb":
-            raise DtypeError(f"x must hold numbers, got {x.dtype}; convert it to float32")
-        plain = x.dtype in _READABLE and x.dtype.isnative and x.flags.aligned
-        return x if plain else x.astype(self.arena.dtype)
-
     def run_epoch(self, x, y, order, batch_size=None, learning_rates=None, sample_weight=None, epochs=1):
         """Train on one epoch, or several, inside one compiled call.
 
@@ -137,122 +123,124 @@ class Program:
         ProgramError, ShapeError, DtypeError, ArgumentError
         """
         self._check_owner()
-        x, order = self._rows(x), np.ascontiguousarray(order, np.int64)
-        epoch = rows_of_epoch(order, epochs)
-        batch_size = self._batch(epoch, batch_size)
-        rates = self._rates(learning_rates, epochs * steps(epoch, batch_size))
+        source, order = self._sources.find(x), np.ascontiguousarray(order, np.int64)
+        rows = self._inputs.rows_of_epoch(order, epochs)
+        size = self._inputs.batch_size(rows, batch_size)
+        train = self._train_pass(rows, size, len(source.x))
+        targets = self._inputs.targets(y, len(source.x), sample_weight)
+        rates = self._inputs.rates(learning_rates, epochs * train.steps)
+        results, failed = self._train([train], epochs, [source], targets, order, rates)
+        return self._result(results, failed, _total(targets[2], order))
+
+    def run_epochs(self, part, orders, batch_size, held=None):
+        """Train for some epochs and evaluate after each of them, inside one compiled call.
+
+        A loss that is not finite, of a step or of the evaluation of the training rows, ends it.
+
+        Parameters
+        ----------
+        part : Part
+            Training rows: ``x``, ``y``, ``rows`` and ``weight`` as :meth:`evaluate` takes them.
+        orders : ndarray of int64, shape (epochs, M)
+            These rows in the order of each epoch.
+        batch_size : int
+        held : Part, optional
+            Validation rows, evaluated after the training rows.
+
+        Returns
+        -------
+        EpochsResult
+
+        Raises
+        ------
+        ProgramError, ShapeError, DtypeError, ArgumentError
+        """
+        self._check_owner()
+        parts = [part] if held is None else [part, held]
+        sources, places, targets = self._sources.join(parts)
+        shown = [np.arange(len(one.y)) if one.rows is None else one.rows for one in parts]
+        epochs, rows = orders.shape
+        size, start = self._inputs.batch_size(rows, batch_size), orders.size
+        passes = [self._train_pass(rows, size, len(sources[0].x))]
+        for place, evaluated in zip(places, shown, strict=True):
+            passes.append(self._look(self._evaluation, len(evaluated), place, start, len(passes) == 1))
+            start += len(evaluated)
+        order = np.concatenate([orders.reshape(-1), *shown])
+        results, failed = self._train(passes, epochs, sources, targets, order, self._inputs.none[2])
+        weights = [self._inputs.none[2] if one.weight is None else one.weight for one in (part, *parts)]
+        return epochs_result(results, failed, passes, list(map(_total, weights, (orders, *shown))))
+
+    def _train_pass(self, rows, batch_size, limit):
+        output = self.lines.output.offset
+        return Pass(*self._training, 0, rows, rows, batch_size, True, 0, limit, 0, output, True)
+
+    def _look(self, lines, rows, place, start=0, watched=False):
+        """Return a pass in evaluation mode."""
+        return Pass(
+            *lines, start, rows, 0, EVALUATION_BLOCK, False, *place, self.lines.evaluated.offset, watched
+        )
+
+    def warm(self, x, y):
+        """Compile or load what training on data of these dtypes needs, without training."""
+        source, targets = self._sources.find(x), self._inputs.targets(y[:2], 2)
+        self._play([self._train_pass(0, 1, 0)], 1, [source], targets, np.empty(0, np.int64))
+
+    def _train(self, passes, epochs, sources, targets, order, rates):
+        """Play passes that train, and keep the books of model and optimizer."""
         if rates.size:
             self._given = None  # the rates of the steps are written over the optimizer's
         self._set_scalars()
         before = self.counts.copy()
-        targets = self._targets(y, len(x), sample_weight)
-        result = self._play(
-            self._training, x, targets, order, batch_size, True, rates, self.lines.output, epoch=epoch
-        )
+        played = self._play(passes, epochs, sources, targets, order, rates)
         self._report_counts(before)
-        return result
+        return played
 
-    def warm(self, x, y):
-        """Compile or load what training on data of these dtypes needs, without training."""
-        none, x = np.empty(0, np.int64), self._rows(x)
-        self._play(self._training, x, self._targets(y[:2], 2), none, 1, True, np.empty(0), self.lines.output)
+    def _play(self, passes, epochs, sources, targets, order, rates=None, out=None):
+        """Play passes, and return what they report and the step that ended them, negative for none."""
+        steps = epochs * sum(one.steps for one in passes)
+        results = np.empty((2 + self._inputs.classifies, steps))
+        rates = self._inputs.none[2] if rates is None else rates
+        out = self._no_output if out is None else out
+        failed = self._call(passes, epochs, sources, targets, order, rates, results, out)
+        if failed < -1:
+            self._explain(passes, epochs, sources, targets[0], order)
+        return results, failed
 
-    def _rates(self, rates, steps):
-        rates = np.empty(0) if rates is None else np.ascontiguousarray(rates, np.float64)
-        if rates.size and rates.shape != (steps,):
-            raise ShapeError(
-                f"learning_rates must have shape ({steps},), got {rates.shape}; pass one per step"
-            )
-        return rates
-
-    def _kernels(self, x):
-        """Return the table of addresses, with that of the gather for data like x."""
+    def _call(self, passes, epochs, sources, targets, order, rates, results, out):
+        """Play passes, write their results, and return what :func:`minibn.program.executor.play` does."""
         if self._entries is None:
-            from minibn.program.executor import play
-
-            self._execute = play
-            lines = self.lines.training + self.lines.evaluation + self.lines.evaluation_loss
-            codes = used_codes(lines, max(self.max_batch, EVALUATION_BLOCK))
-            self._entries = table_of_kernels(codes, self.arena.dtype)
-        kind = x.dtype, x.flags.c_contiguous
-        if kind not in self._readers:
-            self._readers[kind] = self._entries.copy()
-            set_gather(self._readers[kind], x, self.arena.dtype)
-        return self._readers[kind]
+            self._load()
+        return self._execute(np.array(passes, np.int64), epochs, self._table, self._entries, self.arena, self.stats,
+                             self.counts, *tables(sources), *map(unlocked, targets), unlocked(order), *self._room,
+                             unlocked(rates), results, out)  # fmt: skip
 
     def _described(self, x):
-        """Return what the executor needs to know of x; looked up again only where x is another array."""
-        array, shape, source = self._source
-        if x is not array or x.shape != shape:
-            source = describe_array(x)
-            self._source = x, x.shape, source
-        return source
+        return readable(x, self.arena.dtype)
 
-    def _play(self, lines, x, targets, order, batch_size, joins, rates, output, out=None, epoch=None):
-        epoch = epoch or len(order)
-        losses, weights, correct = np.zeros((3, len(order) // max(epoch, 1) * -(-epoch // batch_size)))
-        out = np.empty((0, self.model.out_features), self.arena.dtype) if out is None else out
-        updates = int(self.counts[0])
-        results = losses, weights, correct
-        failed = self._call(
-            lines, x, targets, order, epoch, batch_size, joins, rates, results, output.offset, out
+    def _load(self):
+        """Load the executor and the kernels of all lines, compiling what was not compiled before."""
+        from minibn.program.executor import play
+
+        self._execute, lines = play, self.lines
+        codes = used_codes(
+            lines.training + lines.evaluation + lines.evaluation_loss, max(self.max_batch, EVALUATION_BLOCK)
         )
-        if failed < -1:
-            self._explain(x, targets[0], order)
-        if lines is self._training:
-            played = int(self.counts[0]) - updates + (failed >= 0)
-            losses, weights, correct = losses[:played], weights[:played], correct[:played]
-        correct = correct if self._classifies else None
-        total = targets[2][order].sum() if targets[2].size else len(order)
-        return EpochResult(losses, weights, correct, None if failed < 0 else int(failed), total)
+        self._entries = table_of_kernels(codes, self.arena.dtype)
 
-    def _call(self, lines, x, targets, order, epoch, batch_size, joins, rates, results, output, out):
-        """Play lines, fill the arrays of results, and return what :func:`minibn.program.executor.play` does."""
-        entries = self._kernels(x)
-        return self._execute(lines, entries, self.arena, self.stats, self.counts, self._described(x), *map(unlocked, targets),
-                             unlocked(order), epoch, batch_size, joins, *self._room, unlocked(rates), *results, output, out)  # fmt: skip
-
-    def _explain(self, x, labels, order):
+    def _explain(self, passes, epochs, sources, labels, order):
         """Raise the error behind a play that was refused: looked for only then, to keep an epoch cheap."""
-        if order.min() < 0 or order.max() >= len(x):
-            raise ShapeError(f"order must hold row indices in [0, {len(x)}), shape (M,); pass a permutation")
-        checks.labels("y", labels, len(x), self.model.out_features)
+        for one in passes:
+            x, end = sources[one.source].x, one.start + (epochs - 1) * one.again + one.rows
+            self._inputs.refuse(x, labels[one.target : one.target + len(x)], order[one.start : end])
 
-    def _batch(self, rows, batch_size):
-        batch_size = checks.whole("batch_size", self.max_batch - 1 if batch_size is None else batch_size, 1)
-        largest = batch_size + (rows > batch_size and rows % batch_size == 1)
-        if min(largest, rows) > self.max_batch:
-            raise ProgramError(
-                f"a batch of {largest} rows does not fit max_batch {self.max_batch}; capture with a larger one"
-            )
-        return batch_size
-
-    def _weights(self, sample_weight, rows):
-        """Return one checked weight a row; none for a program that takes none."""
-        if self.lines.weighted:
-            return (
-                np.ones(rows)
-                if sample_weight is None
-                else checks.weights("sample_weight", sample_weight, rows)
-            )
-        if sample_weight is not None:
-            raise ProgramError("this program takes no sample_weight; capture the model with weighted=True")
-        return np.empty(0)
-
-    def _targets(self, y, rows, sample_weight=None):
-        """Return checked labels, targets and weights."""
-        weights = self._weights(sample_weight, rows)
-        if self._classifies:
-            y = np.asarray(foreign.exchanged("y", y))
-            if y.dtype != np.int64 or y.shape != (rows,) or not y.flags.c_contiguous:
-                y = checks.labels("y", y, rows, self.model.out_features)
-            return y, self.arena[:0], weights
-        targets = np.ascontiguousarray(foreign.exchanged("y", y), self.arena.dtype).reshape(rows, -1)
-        if targets.shape[1] != self.model.out_features:
-            raise ShapeError(
-                f"target must have shape (N, {self.model.out_features}), got {np.shape(y)}; give one value per output"
-            )
-        return np.empty(0, np.int64), targets.reshape(-1), weights
+    def _result(self, results, failed, total):
+        """Return what a single pass reports."""
+        if failed >= 0:
+            results = results[:, : failed + 1]
+        losses, weights, *correct = results
+        return EpochResult(
+            losses, weights, correct[0] if correct else None, None if failed < 0 else int(failed), total
+        )
 
     def _report_counts(self, before):
         self.optimizer.steps = int(self.counts[0])
@@ -260,17 +248,20 @@ class Program:
             at = spans["counter"].offset + 1
             layer.report_skipped(int(self.counts[at] - before[at]))
 
-    def _evaluated(self, lines, x, targets, out=None, rows=None):
-        self._check_owner()
-        x = self._rows(x)
-        order = np.arange(len(x)) if rows is None else np.ascontiguousarray(rows, np.int64)
-        output = self.lines.evaluated
-        return self._play(lines, x, targets, order, EVALUATION_BLOCK, False, np.empty(0), output, out)
-
     def logits(self, x):
         """Return the network's output in evaluation mode, ndarray of the model's dtype, shape (N, K)."""
-        out = np.empty((len(x), self.model.out_features), self.arena.dtype)
-        self._evaluated(self._prediction, x, self._no_labels, out)
+        self._check_owner()
+        source = self._sources.find(x)
+        rows = np.arange(len(source.x))
+        out = np.empty((len(rows), self._inputs.classes), self.arena.dtype)
+        self._play(
+            [self._look(self._prediction, len(rows), (0, len(rows), 0))],
+            1,
+            [source],
+            self._inputs.none,
+            rows,
+            out=out,
+        )
         return out
 
     def evaluate(self, x, y, rows=None, sample_weight=None):
@@ -290,7 +281,13 @@ class Program:
         -------
         EpochResult
         """
-        return self._evaluated(self._evaluation, x, self._targets(y, len(x), sample_weight), rows=rows)
+        self._check_owner()
+        source = self._sources.find(x)
+        targets = self._inputs.targets(y, len(source.x), sample_weight)
+        rows = np.arange(len(source.x)) if rows is None else np.ascontiguousarray(rows, np.int64)
+        look = self._look(self._evaluation, len(rows), (0, len(source.x), 0))
+        results, _ = self._play([look], 1, [source], targets, rows)
+        return self._result(results, -1, _total(targets[2], rows))
 
     def predict(self, x):
         """Return the index of the most probable class of each row, shape (N,)."""
@@ -298,3 +295,8 @@ class Program:
 
     def __str__(self):
         return describe(self)
+
+
+def _total(weights, rows):
+    """Return how many rows there are, or the sum of their weights; of the last axis."""
+    return weights[rows].sum(axis=-1) if weights.size else rows.shape[-1]

@@ -44,7 +44,7 @@ _THREADED = {
     "normalize_threaded": "Tx T1 T1 r Tx f1 f1 {} f3 n",
     "differentiate_threaded": "Tx Tx T1 T1 f1 f1 r Tx T1 T1 {} f3 n",
 }
-_PLAY = "i2 i1 T1 f1 i1 i1 i1 T1 f1 i1 n n b i1 T1 f1 f1 f1 f1 n T2"
+_PLAY = "i2 n i2 i1 T1 f1 i1 i2 i1 i1 T1 f1 i1 i1 T1 f1 f2 T2"
 
 
 def warm_up(everything=False, tell=None):

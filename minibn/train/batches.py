@@ -1,11 +1,41 @@
 """The order of rows and the cut into batches."""
 
+import numpy as np
+
 from minibn.data.stream import ORDER, generator
+
+_DRAWN_HERE = (
+    1 << 14
+)  # rows in all from which compiled code draws orders: NumPy's take less than loading it, below
+_WORD = 1 << 32
 
 
 def epoch_order(rows, seed, epoch):
     """Return the shuffled row indices of one epoch, shape (rows,); a function of seed and epoch alone."""
     return generator(seed, ORDER, epoch).permutation(rows)
+
+
+def epoch_orders(rows, seed, first, epochs):
+    """Return the orders of some epochs, counted from ``first``: :func:`epoch_order` of each, shape (epochs, rows)."""
+    orders = np.empty((epochs, rows), np.int64)
+    if epochs > 1 and orders.size >= _DRAWN_HERE and rows < _WORD and first + epochs <= _WORD:
+        _draw([*_words(seed), ORDER, first], orders)
+    else:
+        for e in range(epochs):
+            orders[e] = epoch_order(rows, seed, first + e)
+    return orders
+
+
+def _draw(words, orders):
+    from minibn.kernels.cpu.permutation import ROOM, permute_repeatedly
+
+    with np.errstate(over="ignore"):  # without the compiler, products that are meant to lose their upper bits
+        permute_repeatedly(np.array(words, np.uint64), np.empty(ROOM, np.uint64), orders)
+
+
+def _words(seed):
+    """Return a seed in words of 32 bits, the lowest first."""
+    return [seed % _WORD, *(_words(seed // _WORD) if seed >= _WORD else [])]
 
 
 def batch_bounds(rows, batch_size):

@@ -1,5 +1,6 @@
 """The two ways to play an epoch: the compiled program, and step by step on the tape."""
 
+import math
 import warnings
 
 import numpy as np
@@ -9,6 +10,9 @@ from minibn.nn.sequential import EVALUATION_BLOCK
 from minibn.program import EpochResult, capture
 from minibn.train.batches import batch_bounds
 from minibn.train.step import given, rehearse, step
+
+_MOST_WORK = 1 << 26  # rows times parameters of one call: tens of milliseconds until it answers to Ctrl-C
+_MOST_ROWS = 1 << 20  # of one call, which bounds the memory of its orders
 
 
 class EagerEngine:
@@ -57,6 +61,14 @@ class EagerEngine:
             results.append((value, self.loss.weight(y, **weighted), self.loss.correct(output, y, **weighted)))
         return _result(results, len(part) if part.weight is None else part.weights.sum())
 
+    def epochs_at_once(self, part):
+        """Return how many epochs of a part one call of :meth:`play` takes at most."""
+        return 1
+
+    def play(self, part, orders, held=None):
+        """Train and evaluate; see :meth:`ProgramEngine.play`."""
+        return _one_by_one(self, part, orders, held)
+
 
 def _result(batches, rows, failed=None):
     """Return what some batches report together."""
@@ -88,6 +100,58 @@ class ProgramEngine:
     def evaluate(self, part):
         """Evaluate; see :meth:`minibn.program.Program.evaluate`."""
         return self.program.evaluate(part.x, part.y, part.rows, part.weight)
+
+    def epochs_at_once(self, part):
+        """Return how many epochs of a part one call of :meth:`play` takes at most."""
+        if not self.program.one_call:
+            return 1
+        parameters = sum(tensor.data.size for tensor in self.program.model.parameters().values())
+        return max(1, min(_MOST_WORK // (len(part) * parameters), _MOST_ROWS // len(part)))
+
+    def play(self, part, orders, held=None):
+        """Train for some epochs, and evaluate after each of them.
+
+        Parameters
+        ----------
+        part : Part
+            Training rows.
+        orders : ndarray of int64, shape (epochs, M)
+            These rows in the order of each epoch.
+        held : Part, optional
+            Validation rows.
+
+        Returns
+        -------
+        figures : list of tuple
+            For each whole epoch: training loss and accuracy, the loss of the training rows in evaluation mode, and
+            loss and accuracy of the validation rows, None without any.
+        failed_step : int or None
+            What ended the epoch behind those, as in :class:`minibn.program.result.EpochsResult`.
+        """
+        if not self.program.one_call:
+            return _one_by_one(self, part, orders, held)
+        result = self.program.run_epochs(part, orders, self.batch_size, held)
+        trained, evaluated = result.trained, result.evaluated
+        columns = [trained.mean_losses(), trained.accuracies(), evaluated.mean_losses()]
+        none = [None] * len(columns[0])
+        columns += [none, none] if held is None else [result.held.mean_losses(), result.held.accuracies()]
+        return list(zip(*columns, strict=True)), result.failed_step
+
+
+def _one_by_one(engine, part, orders, held):
+    """Play epochs and their evaluations call by call."""
+    figures = []
+    for order in orders:
+        result = engine.run_epoch(part, order)
+        if result.failed_step is not None:
+            return figures, result.failed_step
+        loss = engine.evaluate(part).mean_loss
+        if not math.isfinite(loss):
+            return figures, len(result.losses)
+        found = None if held is None else engine.evaluate(held)
+        others = (None, None) if found is None else (found.mean_loss, found.accuracy)
+        figures.append((result.mean_loss, result.accuracy, loss, *others))
+    return figures, None
 
 
 def engine(name, model, loss, optimizer, batch_size, weighted=False, device="cpu"):

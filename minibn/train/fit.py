@@ -1,7 +1,6 @@
 """The training loop."""
 
 import inspect
-import math
 import time
 from dataclasses import replace
 from functools import cached_property
@@ -94,7 +93,7 @@ def fit(model, x, y, **options):
     True
     """
     run = _Run(model, x, y, **arguments.known(options, _Run))
-    for _ in run.epochs():
+    for _ in run.epochs(at_once=True):
         pass
     return run.history
 
@@ -201,22 +200,26 @@ class _Run:
             tuple(self.records), stopping and stopping.best_epoch, bool(stopping and stopping.exhausted)
         )
 
-    def epochs(self):
+    def epochs(self, at_once=False):
+        """Train, yielding records; where nothing stands between epochs, several may be played before the first."""
         self._start()
         self._engine.warm(self.part)
+        between = self.callbacks or self.checkpoint or self.stopping or not at_once
+        most = 1 if between else self._engine.epochs_at_once(self.part)
         while len(self.records) < self.total and not (self.stopping and self.stopping.exhausted):
-            record = self._epoch(len(self.records) + 1)
-            self.records.append(record)
-            if self.stopping:
-                self.stopping.observe(record, self.model)
-            for callback in self.callbacks:
-                callback(self.model, record)
-            if self.checkpoint:
-                save_run(
-                    self.checkpoint, self.model, self.optimizer, self.records, self.stopping, self.options
-                )
-            yield record
+            for record in self._played(min(most, self.total - len(self.records))):
+                self.records.append(record)
+                self._after(record)
+                yield record
         self._finish()
+
+    def _after(self, record):
+        if self.stopping:
+            self.stopping.observe(record, self.model)
+        for callback in self.callbacks:
+            callback(self.model, record)
+        if self.checkpoint:
+            save_run(self.checkpoint, self.model, self.optimizer, self.records, self.stopping, self.options)
 
     def _start(self):
         self.optimizer.reset()
@@ -238,24 +241,22 @@ class _Run:
             self.model.load_state_dict(self.stopping.best_state)
         self.model.eval()
 
-    def _epoch(self, epoch):
-        start = time.perf_counter()
-        order = self.part.order(self.seed, epoch)
-        result = self._engine.run_epoch(self.part, order)
-        if result.failed_step is not None:
-            low, high = batch_bounds(len(order), self.batch_size)[result.failed_step]
-            raise self._failure(epoch, result.failed_step + 1, order[low:high])
-        loss_eval = self._engine.evaluate(self.part).mean_loss
-        if not math.isfinite(loss_eval):
-            raise self._failure(epoch, len(result.losses), order)
-        val = (None, None)
-        if self.validation is not None:
-            held = self._engine.evaluate(self.validation)
-            val = held.mean_loss, held.accuracy
-        seconds = time.perf_counter() - start
-        return EpochRecord(epoch, result.mean_loss, result.accuracy, loss_eval, *val, seconds)
+    def _played(self, epochs):
+        """Play some epochs at once, and yield their records; then raise what ended them."""
+        start, first = time.perf_counter(), len(self.records) + 1
+        orders = self.part.orders(self.seed, first, epochs)
+        figures, failed = self._engine.play(self.part, orders, self.validation)
+        seconds = (time.perf_counter() - start) / max(1, len(figures))
+        for epoch, found in enumerate(figures, first):
+            yield EpochRecord(epoch, *found, seconds)
+        if failed is not None:
+            raise self._failure(first + len(figures), failed, orders[len(figures)])
 
-    def _failure(self, epoch, number, rows):
+    def _failure(self, epoch, step, order):
+        """Return the error of a step, or of the evaluation that stands behind the last one."""
+        bounds = batch_bounds(len(order), self.batch_size)
+        low, high = bounds[step] if step < len(bounds) else (0, len(order))
+        rows, number = order[low:high], min(step + 1, len(bounds))
         weight = None if self.part.weight is None else self.part.weight[rows]
         layer = first_non_finite(self.model, self.part.x[rows], weight)
         return NonFiniteLossError(epoch, number, layer, self.history)

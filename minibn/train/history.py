@@ -21,7 +21,8 @@ class EpochRecord:
     val_loss, val_accuracy : float or None
         The same on the validation part; None without one.
     seconds : float
-        Wall time of the epoch with its evaluations; compilation is not in it.
+        Wall time of the epoch with its evaluations; compilation is not in it. Where ``fit`` plays several epochs in
+        one call, that of the call divided by its epochs.
     """
 
     epoch: int

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minibn.data.blocks import row_blocks
-from minibn.train.batches import epoch_order
+from minibn.train.batches import epoch_order, epoch_orders
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,11 @@ class Part:
         """Return the indices of these rows in the order of one epoch."""
         order = epoch_order(len(self), seed, epoch)
         return order if self.rows is None else self.rows[order]
+
+    def orders(self, seed, first, epochs):
+        """Return the same of some epochs, counted from ``first``, shape (epochs, M)."""
+        orders = epoch_orders(len(self), seed, first, epochs)
+        return orders if self.rows is None else self.rows[orders]
 
     def digest(self):
         """Return the SHA-256 of these rows, read block by block."""

@@ -72,29 +72,30 @@ def _plain_optional(array, like):
 
 
 @intrinsic
-def _foreign(typing_context, source):
+def _foreign(typing_context, table, row):
     def codegen(context, builder, signature, arguments):
-        table = make_array(source)(context, builder, arguments[0]).data
+        start = builder.mul(arguments[1], context.get_constant(types.intp, 5))
+        line = builder.gep(make_array(table)(context, builder, arguments[0]).data, [start])
         where, *extents = (
-            builder.load(builder.gep(table, [context.get_constant(types.intp, i)])) for i in range(5)
+            builder.load(builder.gep(line, [context.get_constant(types.intp, i)])) for i in range(5)
         )
         kind = signature.return_type
         data = builder.inttoptr(where, make_array(kind)(context, builder).data.type)
         return _view(context, builder, kind, data, extents[:2], extents[2:])
 
-    return types.Array(types.uint8, 2, "A")(source), codegen
+    return types.Array(types.uint8, 2, "A")(table, types.intp), codegen
 
 
-def _plain_foreign(source):
-    """Return the matrix that :func:`describe_array` described, with entries of a type the caller need not know."""
-    return source
+def _plain_foreign(table, row):
+    """Return the matrix that a row of a table describes, with entries of a type the caller need not know."""
+    return table[row]
 
 
 def describe_array(array):
-    """Return address, shape and strides of a matrix, for ``foreign``; without the compiler, the matrix."""
+    """Return a table of one row for ``foreign``: address, shape, strides of a matrix; without the compiler, itself."""
     if _PLAIN:
-        return array
-    return np.array([array.ctypes.data, *array.shape, *array.strides], np.int64)
+        return [array]
+    return np.array([[array.ctypes.data, *array.shape, *array.strides]], np.int64)
 
 
 _PLAIN = config.DISABLE_JIT  # type: ignore[attr-defined]

@@ -39,6 +39,8 @@ class CudaProgram(Program):
         the model chooses; set it to choose otherwise.
     """
 
+    one_call = False
+
     def __init__(self, lines, model, loss, optimizer, max_batch):
         require()
         if lines.arena.dtype != np.float32:
@@ -47,7 +49,7 @@ class CudaProgram(Program):
                 "or train with device='cpu', which takes float64"
             )
         super().__init__(lines, model, loss, optimizer, max_batch)
-        targets = 0 if self._classifies else self._room[1].size
+        targets = 0 if self._inputs.classifies else self._room[1].size
         self.stream = cuda.stream()
         self.memory = DeviceMemory(lines, targets, self.stream)
         if self.memory.values.size >= _LARGEST:
@@ -71,42 +73,49 @@ class CudaProgram(Program):
 
     def warm(self, x, y):
         """Compile what training on data like these needs: a batch is played, and what it trained is left there."""
-        x = self._rows(x)
-        rows = min(len(x), self.max_batch - 1)
-        labels = np.zeros(rows if self._classifies else (rows, self.model.out_features), np.int64)
+        source = self._sources.find(x)
+        rows = min(len(source.x), self.max_batch - 1)
+        classes = self._inputs.classes
+        labels = np.zeros(rows if self._inputs.classifies else (rows, classes), np.int64)
         self._set_scalars()
         self._keeps = False
         try:
-            self._play(self._training, x, self._targets(labels, rows), np.arange(rows), rows, False, np.empty(0),
-                       self.lines.output)  # fmt: skip
+            targets = self._inputs.targets(labels, rows)
+            self._play([self._train_pass(rows, rows, rows)], 1, [source], targets, np.arange(rows))
         finally:
             self._keeps = True
 
-    def _player(self, lines):
+    def _described(self, x):
+        return None  # copied to the device by address and shape
+
+    def _player(self, first, last):
         """Return what plays a range of lines, with the executor that is chosen now."""
         if self.executor not in EXECUTORS:
             raise ArgumentError(f"executor must be one of {', '.join(EXECUTORS)}, got {self.executor!r}")
-        key = self.executor, id(lines)
+        key = self.executor, first, last
         if key not in self._played:
-            self._played[key] = EXECUTORS[self.executor](self, lines)
+            self._played[key] = EXECUTORS[self.executor](self, self._table[first:last])
         return self._played[key]
 
-    def _call(self, lines, x, targets, order, epoch, batch_size, joins, rates, results, output, out):
-        labels, targets, sample_weight = targets
-        if _outside(order, len(x), labels, self.model.out_features):
+    def _call(self, passes, epochs, sources, targets, order, rates, results, out):
+        (one,), (labels, targets, sample_weight) = passes, targets
+        x, classes = sources[0].x, self._inputs.classes
+        if _outside(order, len(x), labels, classes):
             return -2
-        steps, get = max(results[0].size, 1), self._data.get
+        steps, get = max(results.shape[1], 1), self._data.get
         batches = Batches(
             get(x, np.float32), x.shape[1], get(labels, np.int32), labels.size > 0, get(targets, np.float32),
             self.memory.target_at if targets.size else -1, get(sample_weight, np.float32),
-            self.memory.weight_at if sample_weight.size else -1, self._sent("order", order, np.int32), len(order), epoch, batch_size,
-            joins, self._sent("rates", rates, np.float32), rates.size > 0, steps,
+            self.memory.weight_at if sample_weight.size else -1, self._sent("order", order, np.int32), len(order), one.rows, one.batch_size,
+            one.joins, self._sent("rates", rates, np.float32), rates.size > 0, steps,
         )  # fmt: skip
         found = self._buffer("results", 3 * steps)
         written = self._buffer("outputs", out.size) if out.size else found
         self.memory.upload(self.arena, self.stats, self.counts)
-        self._player(lines).play(batches, found, output, written, out.size > 0)
-        return self._report(found, results, written, out, self._keeps and lines is self._training)
+        self._player(one.first, one.last).play(batches, found, one.output, written, out.size > 0)
+        return self._report(
+            found, results, written, out, self._keeps and (one.first, one.last) == self._training
+        )
 
     def _buffer(self, name, size):
         """Return an array of float32 for outputs, the same as long as its size stays, so that a graph stays valid."""
@@ -135,7 +144,7 @@ class CudaProgram(Program):
         if trained:
             self.memory.download(self.arena, self.stats, self.counts)
         self.stream.synchronize()
-        for part, values in zip(results, found.reshape(3, -1), strict=True):
+        for part, values in zip(results, found.reshape(3, -1), strict=False):
             part[...] = values[: part.size]
         return int(failed[0])
 
