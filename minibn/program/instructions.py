@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
+from itertools import repeat
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class Instruction:
 
     def row(self):
         """Return the line as the executor reads it, list of int."""
-        return [int(self.code), *(self.operands.get(name, -1) for name in FIELDS)]
+        return [int(self.code), *map(self.operands.get, FIELDS, repeat(-1))]
 
 
 def table(instructions):

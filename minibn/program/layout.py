@@ -51,7 +51,7 @@ class Layout:
         """Append a span; unaligned ones follow the last without a gap."""
         step = _ALIGNMENT // self.dtype.itemsize if aligned else 1
         offset = -(-self._end // step) * step
-        span = Span(name, offset, tuple(int(n) for n in shape))
+        span = Span(name, offset, tuple(map(int, shape)))
         self._end = offset + span.size
         self.spans.append(span)
         return span

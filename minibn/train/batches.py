@@ -17,8 +17,10 @@ def epoch_order(rows, seed, epoch):
 
 def epoch_orders(rows, seed, first, epochs):
     """Return the orders of some epochs, counted from ``first``: :func:`epoch_order` of each, shape (epochs, rows)."""
+    if epochs == 1:
+        return epoch_order(rows, seed, first)[None]
     orders = np.empty((epochs, rows), np.int64)
-    if epochs > 1 and orders.size >= _DRAWN_HERE and rows < _WORD and first + epochs <= _WORD:
+    if orders.size >= _DRAWN_HERE and rows < _WORD and first + epochs <= _WORD:
         _draw([*_words(seed), ORDER, first], orders)
     else:
         for e in range(epochs):

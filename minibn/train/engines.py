@@ -128,7 +128,7 @@ class ProgramEngine:
         failed_step : int or None
             What ended the epoch behind those, as in :class:`minibn.program.result.EpochsResult`.
         """
-        if not self.program.one_call:
+        if len(orders) == 1 or not self.program.one_call:  # shorter calls answer to Ctrl-C sooner
             return _one_by_one(self, part, orders, held)
         result = self.program.run_epochs(part, orders, self.batch_size, held)
         trained, evaluated = result.trained, result.evaluated
