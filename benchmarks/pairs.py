@@ -10,13 +10,14 @@ from benchmarks.measure import interleave, microseconds, ratio
 from benchmarks.progress import say
 from minibn.train import SGD, fit
 
-_ROWS = 32000  # rows of training in one timed call, so that starting a thread does not count
+_EPOCHS = 200  # of a small network in one timed call, so that starting a thread and capture, once a fit, hardly count
+_ROWS = 32000  # of training a large one
 
 
 def _training(network, x, y):
     """Return a training of a model of its own, and its last mean loss."""
     model, optimizer = network.model(), SGD(network.learning_rate)
-    epochs = max(1, _ROWS // network.rows)
+    epochs = _EPOCHS if network.rows <= 1000 else max(1, _ROWS // network.rows)
     start = model.state_dict()
 
     def train():
