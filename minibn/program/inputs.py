@@ -115,9 +115,14 @@ class Inputs:
             )
         return rates
 
-    def refuse(self, x, labels, order):
-        """Raise the error behind rows that were refused: looked for only then, to keep an epoch cheap."""
-        if order.size and (order.min() < 0 or order.max() >= len(x)):
-            raise ShapeError(f"order must hold row indices in [0, {len(x)}), shape (M,); pass a permutation")
-        if labels.size:
-            checks.labels("y", labels, len(x), self.classes)
+    def refuse(self, passes, epochs, sources, labels, order):
+        """Raise the error behind a play that was refused: looked for only then, to keep an epoch cheap."""
+        for one in passes:
+            x, end = sources[one.source].x, one.start + (epochs - 1) * one.again + one.rows
+            rows = order[one.start : end]
+            if rows.size and (rows.min() < 0 or rows.max() >= len(x)):
+                raise ShapeError(
+                    f"order must hold row indices in [0, {len(x)}), shape (M,); pass a permutation"
+                )
+            if labels.size:
+                checks.labels("y", labels[one.target : one.target + len(x)], len(x), self.classes)

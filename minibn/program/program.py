@@ -9,8 +9,8 @@ from minibn.program.describe import describe
 from minibn.program.inputs import Inputs
 from minibn.program.instructions import table
 from minibn.program.operations import table_of_kernels, used_codes
-from minibn.program.result import EpochResult, epochs_result
-from minibn.program.schedule import Pass
+from minibn.program.result import epoch_result, epochs_result, total
+from minibn.program.schedule import Pass, Schedule
 from minibn.program.sources import Sources, readable, tables
 
 
@@ -43,6 +43,7 @@ class Program:
         self._evaluation = trained, len(self._table)
         self._inputs = Inputs(model, loss, self.arena.dtype, max_batch, lines.weighted)
         self._sources, self._entries, self._given = Sources(self._inputs, self._described), None, None
+        self._cut = None, None
         room, columns = max(max_batch, EVALUATION_BLOCK), self._inputs.classes
         self._room = np.empty(room, np.int64), np.empty(room * columns, self.arena.dtype)
         self._no_output = np.empty((0, columns), self.arena.dtype)
@@ -125,12 +126,11 @@ class Program:
         self._check_owner()
         source, order = self._sources.find(x), np.ascontiguousarray(order, np.int64)
         rows = self._inputs.rows_of_epoch(order, epochs)
-        size = self._inputs.batch_size(rows, batch_size)
-        train = self._train_pass(rows, size, len(source.x))
+        schedule = self._training_schedule(rows, self._inputs.batch_size(rows, batch_size), len(source.x))
         targets = self._inputs.targets(y, len(source.x), sample_weight)
-        rates = self._inputs.rates(learning_rates, epochs * train.steps)
-        results, failed = self._train([train], epochs, [source], targets, order, rates)
-        return self._result(results, failed, _total(targets[2], order))
+        rates = self._inputs.rates(learning_rates, epochs * schedule.steps)
+        results, failed = self._train(schedule, epochs, [source], targets, order, rates)
+        return epoch_result(results, failed, total(targets[2], order))
 
     def run_epochs(self, part, orders, batch_size, held=None):
         """Train for some epochs and evaluate after each of them, inside one compiled call.
@@ -166,13 +166,20 @@ class Program:
             passes.append(self._look(self._evaluation, len(evaluated), place, start, len(passes) == 1))
             start += len(evaluated)
         order = np.concatenate([orders.reshape(-1), *shown])
-        results, failed = self._train(passes, epochs, sources, targets, order, self._inputs.none[2])
+        rates = self._inputs.none[2]
+        results, failed = self._train(Schedule(passes), epochs, sources, targets, order, rates)
         weights = [self._inputs.none[2] if one.weight is None else one.weight for one in (part, *parts)]
-        return epochs_result(results, failed, passes, list(map(_total, weights, (orders, *shown))))
+        return epochs_result(results, failed, passes, list(map(total, weights, (orders, *shown))))
 
     def _train_pass(self, rows, batch_size, limit):
         output = self.lines.output.offset
         return Pass(*self._training, 0, rows, rows, batch_size, True, 0, limit, 0, output, True)
+
+    def _training_schedule(self, *how):
+        """Return a schedule that trains only, the same again where rows, size and limit are."""
+        if how != self._cut[0]:
+            self._cut = how, Schedule([self._train_pass(*how)])
+        return self._cut[1]
 
     def _look(self, lines, rows, place, start=0, watched=False):
         """Return a pass in evaluation mode."""
@@ -183,34 +190,33 @@ class Program:
     def warm(self, x, y):
         """Compile or load what training on data of these dtypes needs, without training."""
         source, targets = self._sources.find(x), self._inputs.targets(y[:2], 2)
-        self._play([self._train_pass(0, 1, 0)], 1, [source], targets, np.empty(0, np.int64))
+        self._play(Schedule([self._train_pass(0, 1, 0)]), 1, [source], targets, np.empty(0, np.int64))
 
-    def _train(self, passes, epochs, sources, targets, order, rates):
-        """Play passes that train, and keep the books of model and optimizer."""
+    def _train(self, schedule, epochs, sources, targets, order, rates):
+        """Play a schedule that trains, and keep the books of model and optimizer."""
         if rates.size:
             self._given = None  # the rates of the steps are written over the optimizer's
         self._set_scalars()
         before = self.counts.copy()
-        played = self._play(passes, epochs, sources, targets, order, rates)
+        played = self._play(schedule, epochs, sources, targets, order, rates)
         self._report_counts(before)
         return played
 
-    def _play(self, passes, epochs, sources, targets, order, rates=None, out=None):
-        """Play passes, and return what they report and the step that ended them, negative for none."""
-        steps = epochs * sum(one.steps for one in passes)
-        results = np.empty((2 + self._inputs.classifies, steps))
+    def _play(self, schedule, epochs, sources, targets, order, rates=None, out=None):
+        """Play a schedule, and return what it reports and the step that ended it, negative for none."""
+        results = np.empty((2 + self._inputs.classifies, epochs * schedule.steps))
         rates = self._inputs.none[2] if rates is None else rates
         out = self._no_output if out is None else out
-        failed = self._call(passes, epochs, sources, targets, order, rates, results, out)
+        failed = self._call(schedule, epochs, sources, targets, order, rates, results, out)
         if failed < -1:
-            self._explain(passes, epochs, sources, targets[0], order)
+            self._inputs.refuse(schedule.passes, epochs, sources, targets[0], order)
         return results, failed
 
-    def _call(self, passes, epochs, sources, targets, order, rates, results, out):
-        """Play passes, write their results, and return what :func:`minibn.program.executor.play` does."""
+    def _call(self, schedule, epochs, sources, targets, order, rates, results, out):
+        """Play a schedule, write its results, and return what :func:`minibn.program.executor.play` does."""
         if self._entries is None:
             self._load()
-        return self._execute(np.array(passes, np.int64), epochs, self._table, self._entries, self.arena, self.stats,
+        return self._execute(schedule.table, epochs, self._table, self._entries, self.arena, self.stats,
                              self.counts, *tables(sources), *map(unlocked, targets), unlocked(order), *self._room,
                              unlocked(rates), results, out)  # fmt: skip
 
@@ -227,21 +233,6 @@ class Program:
         )
         self._entries = table_of_kernels(codes, self.arena.dtype)
 
-    def _explain(self, passes, epochs, sources, labels, order):
-        """Raise the error behind a play that was refused: looked for only then, to keep an epoch cheap."""
-        for one in passes:
-            x, end = sources[one.source].x, one.start + (epochs - 1) * one.again + one.rows
-            self._inputs.refuse(x, labels[one.target : one.target + len(x)], order[one.start : end])
-
-    def _result(self, results, failed, total):
-        """Return what a single pass reports."""
-        if failed >= 0:
-            results = results[:, : failed + 1]
-        losses, weights, *correct = results
-        return EpochResult(
-            losses, weights, correct[0] if correct else None, None if failed < 0 else int(failed), total
-        )
-
     def _report_counts(self, before):
         self.optimizer.steps = int(self.counts[0])
         for layer, spans in self.lines.buffers:
@@ -254,14 +245,8 @@ class Program:
         source = self._sources.find(x)
         rows = np.arange(len(source.x))
         out = np.empty((len(rows), self._inputs.classes), self.arena.dtype)
-        self._play(
-            [self._look(self._prediction, len(rows), (0, len(rows), 0))],
-            1,
-            [source],
-            self._inputs.none,
-            rows,
-            out=out,
-        )
+        look = Schedule([self._look(self._prediction, len(rows), (0, len(rows), 0))])
+        self._play(look, 1, [source], self._inputs.none, rows, out=out)
         return out
 
     def evaluate(self, x, y, rows=None, sample_weight=None):
@@ -286,8 +271,8 @@ class Program:
         targets = self._inputs.targets(y, len(source.x), sample_weight)
         rows = np.arange(len(source.x)) if rows is None else np.ascontiguousarray(rows, np.int64)
         look = self._look(self._evaluation, len(rows), (0, len(source.x), 0))
-        results, _ = self._play([look], 1, [source], targets, rows)
-        return self._result(results, -1, _total(targets[2], rows))
+        results, _ = self._play(Schedule([look]), 1, [source], targets, rows)
+        return epoch_result(results, -1, total(targets[2], rows))
 
     def predict(self, x):
         """Return the index of the most probable class of each row, shape (N,)."""
@@ -295,8 +280,3 @@ class Program:
 
     def __str__(self):
         return describe(self)
-
-
-def _total(weights, rows):
-    """Return how many rows there are, or the sum of their weights; of the last axis."""
-    return weights[rows].sum(axis=-1) if weights.size else rows.shape[-1]

@@ -95,6 +95,19 @@ class EpochsResult:
     failed_step: int | None
 
 
+def total(weights, rows):
+    """Return how many rows there are, or the sum of their weights where there are any; of the last axis."""
+    return weights[rows].sum(axis=-1) if weights.size else rows.shape[-1]
+
+
+def epoch_result(results, failed, rows):
+    """Return what a play of a single pass reports: ``results`` and ``failed`` as of :func:`epochs_result`."""
+    if failed >= 0:
+        results = results[:, : failed + 1]
+    correct = results[2] if len(results) > 2 else None
+    return EpochResult(results[0], results[1], correct, None if failed < 0 else int(failed), rows)
+
+
 def epochs_result(results, failed, passes, totals):
     """Divide what a play wrote among the passes of a training, an evaluation, and perhaps another.
 

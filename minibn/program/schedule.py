@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Pass(NamedTuple):
     """A range of lines, played batch by batch over some rows.
@@ -52,3 +54,24 @@ class Pass(NamedTuple):
 FIRST, LAST, START, ROWS, AGAIN, BATCH, JOINS, SOURCE, LIMIT, TARGET, OUTPUT, WATCHED = range(
     len(Pass._fields)
 )
+
+
+class Schedule:
+    """Passes that are played one behind the other.
+
+    Parameters
+    ----------
+    passes : sequence of Pass
+
+    Attributes
+    ----------
+    passes : tuple of Pass
+    table : ndarray of int64, shape (passes, fields)
+        As the executor reads them.
+    steps : int
+        Batches of all of them.
+    """
+
+    def __init__(self, passes):
+        self.passes, self.steps = tuple(passes), sum(one.steps for one in passes)
+        self.table = np.array(self.passes, np.int64)

@@ -14,6 +14,7 @@ from minibn.program.cuda.persistent import PersistentExecutor
 from minibn.program.cuda.stream import StreamExecutor
 from minibn.program.instructions import Code
 from minibn.program.program import Program
+from minibn.program.schedule import Schedule
 
 ONE_BLOCK = 2**19
 """Multiply-adds of a training step up to which one block plays it.
@@ -81,7 +82,7 @@ class CudaProgram(Program):
         self._keeps = False
         try:
             targets = self._inputs.targets(labels, rows)
-            self._play([self._train_pass(rows, rows, rows)], 1, [source], targets, np.arange(rows))
+            self._play(Schedule([self._train_pass(rows, rows, rows)]), 1, [source], targets, np.arange(rows))
         finally:
             self._keeps = True
 
@@ -97,8 +98,8 @@ class CudaProgram(Program):
             self._played[key] = EXECUTORS[self.executor](self, self._table[first:last])
         return self._played[key]
 
-    def _call(self, passes, epochs, sources, targets, order, rates, results, out):
-        (one,), (labels, targets, sample_weight) = passes, targets
+    def _call(self, schedule, epochs, sources, targets, order, rates, results, out):
+        (one,), (labels, targets, sample_weight) = schedule.passes, targets
         x, classes = sources[0].x, self._inputs.classes
         if _outside(order, len(x), labels, classes):
             return -2
