@@ -54,8 +54,9 @@ def exchanged(name, value):
 
 def _unmasked(name, value):
     """Return the array behind a masked one in which nothing is masked, and anything else as it is."""
-    masks = sys.modules.get("numpy.ma")  # there is no masked array before somebody has imported it
-    if masks is None or not isinstance(value, masks.MaskedArray):
+    masks = sys.modules.get("numpy.ma")  # there is no masked array before somebody has imported all of it
+    kind = getattr(masks, "MaskedArray", None)
+    if kind is None or not isinstance(value, kind):
         return value
     if count := masks.count_masked(value):
         raise DataError(
