@@ -78,13 +78,16 @@ def _fold(typing_context, table, plan, channels):
 
 
 def _join_copies(lanes, table, period, copies):
+    """Add up the copies, a line of each at a time: its sum stays in a register."""
     builder = lanes.builder
-    with loop(builder, INDEX(1), copies) as copy:
-        source = builder.gep(table, [builder.mul(copy, period)])
-        with loop(builder, INDEX(0), period, lanes.count) as k:
-            mask = lanes.mask(k, period)
-            total = builder.fadd(lanes.load(table, k, mask), lanes.load(source, k, mask))
-            lanes.store(total, table, k, mask)
+    total = cgutils.alloca_once(builder, lanes.vector)
+    with loop(builder, INDEX(0), period, lanes.count) as k:
+        mask = lanes.mask(k, period)
+        builder.store(lanes.load(table, k, mask), total)
+        with loop(builder, INDEX(1), copies) as copy:
+            line = lanes.load(table, builder.add(k, builder.mul(copy, period)), mask)
+            builder.store(builder.fadd(builder.load(total), line), total)
+        lanes.store(builder.load(total), table, k, mask)
 
 
 def _gather(builder, table, spread, channels):
