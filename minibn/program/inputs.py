@@ -53,7 +53,7 @@ class Inputs:
         labels, targets, _ = self.none
         weights = self._weights(sample_weight, rows)
         if self.classifies:
-            y = np.asarray(foreign.exchanged("y", y))
+            y = y if type(y) is np.ndarray else np.asarray(foreign.exchanged("y", y))
             if y.dtype != np.int64 or y.shape != (rows,) or not y.flags.c_contiguous:
                 y = checks.labels("y", y, rows, self.classes)
             return y, targets, weights

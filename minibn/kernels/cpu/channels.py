@@ -47,9 +47,9 @@ class _Channels:
         pointer, lanes = self._arrays[number]
         return lanes.widen(lanes.load(pointer, place, self._mask))
 
-    def _write(self, number, place, value):
+    def _write(self, number, place, value, mask):
         pointer, lanes = self._arrays[number]
-        lanes.store(lanes.narrow(value), pointer, place, self._mask)
+        lanes.store(lanes.narrow(value), pointer, place, mask)
 
     def table(self, number):
         """Read from the table that is the array operand of this number."""
@@ -60,12 +60,12 @@ class _Channels:
         return self._read(number, self._array)
 
     def to_table(self, number, value):
-        """Write to the table that is the array operand of this number."""
-        self._write(number, self._table, value)
+        """Write to the table that is the array operand of this number, and behind its last channel."""
+        self._write(number, self._table, value, None)
 
     def to_array(self, number, value):
         """Write to the array that is the array operand of this number."""
-        self._write(number, self._array, value)
+        self._write(number, self._array, value, self._mask)
 
     def rounded(self, number, value):
         """Return values as the array operand of this number would hold them."""

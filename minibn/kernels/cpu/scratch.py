@@ -35,7 +35,9 @@ def _reserving(size):
             element = context.get_value_type(array.dtype)
             # not cgutils.alloca_once: it also fills the block with zeros, one store for every number
             with builder.goto_entry_block():
-                block = builder.alloca(ir.ArrayType(element, size))
+                block = builder.alloca(
+                    ir.ArrayType(element, size + LINE)
+                )  # a line at the end may be read whole
             block.align = LINE
             extent = context.get_constant(types.intp, size)
             return _vector(

@@ -78,16 +78,18 @@ def _fold(typing_context, table, plan, channels):
 
 
 def _join_copies(lanes, table, period, copies):
-    """Add up the copies, a line of each at a time: its sum stays in a register."""
+    """Add up the copies, a line of each at a time, whose sum stays in a register.
+
+    Lines are whole, also the last: a masked one would wait for the line before it to be written.
+    """
     builder = lanes.builder
     total = cgutils.alloca_once(builder, lanes.vector)
     with loop(builder, INDEX(0), period, lanes.count) as k:
-        mask = lanes.mask(k, period)
-        builder.store(lanes.load(table, k, mask), total)
+        builder.store(lanes.load(table, k), total)
         with loop(builder, INDEX(1), copies) as copy:
-            line = lanes.load(table, builder.add(k, builder.mul(copy, period)), mask)
+            line = lanes.load(table, builder.add(k, builder.mul(copy, period)))
             builder.store(builder.fadd(builder.load(total), line), total)
-        lanes.store(builder.load(total), table, k, mask)
+        lanes.store(builder.load(total), table, k)
 
 
 def _gather(builder, table, spread, channels):
