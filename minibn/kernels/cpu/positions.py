@@ -30,8 +30,9 @@ def plan_of(rows, channels, size):
     length = positions // channels
     group, spread, copies = channels, length, 1
     if positions <= TILE:
-        # The widest power of two in the number of positions decides how many rows fill whole lines.
-        copies = 16 // min(positions & -positions, 16)
+        # The widest power of two in the number of positions decides how many rows fill whole lines; but the loops
+        # take eight wide rows at once, where there are as many.
+        copies = min(16 // min(positions & -positions, 16), max(rows // 8, 1))
         if size >= 1 << 22:
             copies *= max(TILE // (positions * copies), 1)
         copies = min(copies, TILE // positions, rows)
