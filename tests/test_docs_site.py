@@ -108,7 +108,7 @@ def page_of(*commands):
 
 @pytest.mark.subprocess
 def test_a_picture_is_drawn_once_for_its_commands(gallery):
-    make = "mkdir run && echo $(($(date +%N) + 1)) > run/epochs.svg"
+    make = "mkdir run && echo $(($(date +%s%N) + 1)) > run/epochs.svg"
     gallery.PAGE.write_text(page_of(make))
     gallery.draw_missing()
     first = (gallery.PICTURES / "run/epochs.svg").read_text()

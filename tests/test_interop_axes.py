@@ -1,33 +1,26 @@
 """Networks whose input is more than rows: their layers act on the last axis there, and nothing here does."""
 
-import os
-
 import numpy as np
 import pytest
+from keras_peer import keras_or_skip
 
 from minibn.errors import ConversionError
 from minibn.interop import from_keras, from_onnx
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 X = np.random.default_rng(0).normal(size=(7, 5, 6)).astype(np.float32)
 
 
-def keras():
-    pytest.importorskip("torch", reason="PyTorch, the backend of Keras here, is not installed")
-    return pytest.importorskip("keras", reason="Keras is not installed")
-
-
 def sequential(shape, *layers):
-    return keras().Sequential([keras().Input(shape), *layers])
+    return keras_or_skip().Sequential([keras_or_skip().Input(shape), *layers])
 
 
 def functional():
-    given = keras().Input((5, 6))
-    return keras().Model(given, keras().layers.Dense(2, name="odd")(given))
+    given = keras_or_skip().Input((5, 6))
+    return keras_or_skip().Model(given, keras_or_skip().layers.Dense(2, name="odd")(given))
 
 
 def called_on_a_batch():
-    model = keras().Sequential([keras().layers.Dense(2, name="odd")])
+    model = keras_or_skip().Sequential([keras_or_skip().layers.Dense(2, name="odd")])
     model(X)
     return model
 
@@ -46,7 +39,7 @@ MORE = {
 
 @pytest.mark.parametrize("name", MORE)
 def test_a_layer_on_the_last_of_three_axes_is_refused(name):
-    model = MORE[name](keras().layers)
+    model = MORE[name](keras_or_skip().layers)
     with pytest.raises(
         ConversionError, match=r"^odd .*: its input has 3 axes, .* rows \(N, 6\); give"
     ) as caught:
@@ -56,14 +49,14 @@ def test_a_layer_on_the_last_of_three_axes_is_refused(name):
 
 @pytest.mark.parametrize("before", [["Flatten"], ["ReLU", "Flatten"]])
 def test_what_is_flat_in_time_computes_the_same(before):
-    layers = keras().layers
+    layers = keras_or_skip().layers
     model = sequential((5, 6), *(getattr(layers, name)() for name in before), layers.Dense(2))
     found = from_keras(model, report=None).logits(X.reshape(7, 30))
     np.testing.assert_allclose(found, model.predict(X, verbose=0), rtol=1e-5, atol=1e-6)
 
 
 def test_a_layer_that_another_model_gives_three_axes_is_not_refused():
-    layer = keras().layers.Dense(2)
+    layer = keras_or_skip().layers.Dense(2)
     model = sequential((6,), layer)
     sequential((5, 6), layer)
     assert from_keras(model, report=None).in_features == 6

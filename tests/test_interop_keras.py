@@ -1,10 +1,10 @@
 """Models from Keras and back, judged by Keras itself."""
 
 import inspect
-import os
 
 import numpy as np
 import pytest
+from keras_peer import keras_or_skip
 
 from minibn import nn
 from minibn.errors import ConversionError, DtypeError
@@ -12,11 +12,7 @@ from minibn.interop import from_keras, from_onnx, to_keras
 from minibn.train import SGD
 from minibn.train.step import step
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-torch = pytest.importorskip("torch", reason="PyTorch, the backend of Keras here, is not installed")
-keras = pytest.importorskip("keras", reason="Keras is not installed")
-
-torch.set_num_threads(1)  # its threads would wait for those of other tests
+keras = keras_or_skip()
 DTYPES = ["float32", "float64"]
 # Keras multiplies float64 as float32, except on TensorFlow: closer than 1e-6 it cannot be met here.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-6}

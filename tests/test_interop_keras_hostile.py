@@ -1,15 +1,12 @@
 """Models of Keras that compute something else than their layers tell, and what a conversion loses."""
 
-import os
-
 import pytest
+from keras_peer import keras_or_skip
 
 from minibn.errors import ConversionError
 from minibn.interop import from_keras
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-pytest.importorskip("torch", reason="PyTorch, the backend of Keras here, is not installed")
-keras = pytest.importorskip("keras", reason="Keras is not installed")
+keras = keras_or_skip()
 LAYERS = keras.layers
 
 

@@ -1,15 +1,12 @@
 """Running statistics that nothing can be computed with, in networks of every peer: refused with layer and column."""
 
-import os
-
 import numpy as np
 import pytest
+from keras_peer import keras_or_skip
 
 from minibn import nn
 from minibn.errors import ConversionError
 from minibn.interop import from_keras, from_onnx, from_torch, to_keras, to_onnx, to_torch
-
-os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
 def network():
@@ -32,8 +29,7 @@ def state(name, value, folder):
 
 
 def keras(name, value, folder):
-    pytest.importorskip("torch", reason="PyTorch, the backend of Keras here, is not installed")
-    pytest.importorskip("keras", reason="Keras is not installed")
+    keras_or_skip()
     peer = to_keras(network(), report=None)
     weights = peer.layers[1].get_weights()
     weights[2 if name == "running_mean" else 3][2] = value
