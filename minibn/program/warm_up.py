@@ -5,6 +5,7 @@ import numpy as np
 from minibn import kernels
 from minibn.kernels.cpu import threaded
 from minibn.kernels.cpu.calls import address
+from minibn.kernels.cpu.permutation import permute_repeatedly
 from minibn.kernels.cpu.shuffle import shuffle_repeatedly
 from minibn.program.executor import play
 from minibn.program.instructions import Code
@@ -66,6 +67,8 @@ def warm_up(everything=False, tell=None):
     if everything:
         versions += [*_training(np.float64), *_public(np.float32), *_public(np.float64)]
         versions.append((shuffle_repeatedly, (np.empty(1, np.uint32), 0, *_examples("i1 i2", np.float32))))
+        words = np.empty(1, np.uint64)
+        versions.append((permute_repeatedly, (words, words, *_examples("i2", np.float32))))
     versions = list({(f, *map(_type, examples)): (f, examples) for f, examples in versions}.values())
     for done, (function, examples) in enumerate(versions, 1):
         address(function, *examples)
