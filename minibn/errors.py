@@ -44,10 +44,7 @@ class CheckpointError(MinibnError, ValueError):
 class WriteError(MinibnError, OSError):
     """A file cannot be written: its folder is missing, is full or cannot be written to.
 
-    Attributes
-    ----------
-    errno : int
-        That of the system.
+    The number of the system's error is kept, as in every ``OSError``.
     """
 
 
