@@ -3,6 +3,7 @@
 import numpy as np
 
 from minibn.kernels.compile import kernel, kernel_part
+from minibn.kernels.cpu.shuffle import fewest_bits, swap_drawn
 
 # NumPy's scalars throughout: with a signed integer, Numba would make a float of an unsigned one.
 _WORD, _HALF, _ONE = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(1)
@@ -126,8 +127,5 @@ def permute_repeatedly(words, room, orders):
                 word = _drawn(state)
             drawn = np.int64(word & mask)
             fresh, word = not fresh, word >> _HALF
-            chosen = drawn if drawn <= i else i  # out of range: nothing moves
-            row, other = order[i], order[chosen]
-            order[i], order[chosen] = other, row
-            i -= drawn <= i
-            mask = mask if i > np.int64(mask >> _ONE) else mask >> _ONE
+            i = swap_drawn(order, i, drawn)
+            mask = fewest_bits(mask, i)

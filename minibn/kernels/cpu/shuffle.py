@@ -34,6 +34,21 @@ def _tempered(y):
     return y ^ (y >> np.uint32(18))
 
 
+@kernel_part
+def swap_drawn(rows, i, drawn):
+    """Swap row i with a drawn one, and return the next row down; the same row where that is out of range."""
+    chosen = drawn if drawn <= i else i  # nothing moves, and nothing branches
+    row, other = rows[i], rows[chosen]
+    rows[i], rows[chosen] = other, row
+    return i - (drawn <= i)
+
+
+@kernel_part
+def fewest_bits(mask, i):
+    """Return the mask for draws of at most i, where the one before was for at most twice as much."""
+    return mask if i > np.int64(mask >> np.uint32(1)) else mask >> np.uint32(1)
+
+
 @kernel
 def shuffle_repeatedly(key, place, rows, orders):
     """Shuffle some rows again and again, and write every order down.
@@ -70,11 +85,8 @@ def shuffle_repeatedly(key, place, rows, orders):
                 place = 0
             drawn = np.int64(_tempered(key[place]) & mask)
             place += 1
-            chosen = drawn if drawn <= i else i  # out of range: nothing moves
-            row, other = rows[i], rows[chosen]
-            rows[i], rows[chosen] = other, row
-            i -= drawn <= i
-            mask = mask if i > np.int64(mask >> np.uint32(1)) else mask >> np.uint32(1)
+            i = swap_drawn(rows, i, drawn)
+            mask = fewest_bits(mask, i)
         order = orders[e]
         for k in range(rows.size):
             order[k] = rows[k]
