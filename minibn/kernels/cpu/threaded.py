@@ -16,6 +16,7 @@ from minibn.kernels.cpu.batch_norm import (
     normalize,
     tilt_tables,
 )
+from minibn.kernels.cpu.channels import copy_channels
 from minibn.kernels.cpu.positions import (
     CHANNELS,
     GROUP,
@@ -40,8 +41,8 @@ def partial_sums(x):
 
 @kernel
 def _keep(sums, squares, partial, block, begin, end):
-    for q in range(end - begin):
-        partial[block, 0, begin + q], partial[block, 1, begin + q] = sums[q], squares[q]
+    copy_channels(begin, end, sums, partial[block, 0])
+    copy_channels(begin, end, squares, partial[block, 1])
 
 
 @kernel
@@ -129,8 +130,9 @@ def _dx_part(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu, partia
         for q in range(end - begin):
             dy_sum[q], product_sum[q] = partial[0, 0, begin + q], partial[0, 1, begin + q]
         tilt_tables(mean, inverse, plan, n, begin, end, dy_sum, product_sum, dy_mean, slope, offset)
-        for q in range(end - begin if part == 0 else 0):
-            dgamma[begin + q], dbeta[begin + q] = product_sum[q], dy_sum[q]
+        if part == 0:
+            copy_channels(begin, end, product_sum, dgamma)
+            copy_channels(begin, end, dy_sum, dbeta)
         last = stop
         while last > start:
             first = (last - 1) // plan[ROWS] * plan[ROWS]
