@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minibn.data.blocks import row_blocks
-from minibn.train.batches import epoch_order, epoch_orders
+from minibn.train.batches import epoch_orders
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,7 @@ class Part:
 
     def order(self, seed, epoch):
         """Return the indices of these rows in the order of one epoch."""
-        order = epoch_order(len(self), seed, epoch)
-        return order if self.rows is None else self.rows[order]
+        return self.orders(seed, epoch, 1)[0]
 
     def orders(self, seed, first, epochs):
         """Return the same of some epochs, counted from ``first``, shape (epochs, M)."""
