@@ -123,9 +123,8 @@ def _refused(schedule, times, y, order, classes):
         start, stop = here[START], here[START] + (times - 1) * here[AGAIN] + here[ROWS]
         if _any_outside(order, start, stop, here[LIMIT]):
             return True
-        for i in range(
-            start, stop if unsure else start
-        ):  # labels of rows that are not played may be anything
+        # labels of rows that are not played may be anything
+        for i in range(start, stop if unsure else start):
             label = y[here[TARGET] + order[i]]
             if label < 0 or label >= classes:
                 return True

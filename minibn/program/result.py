@@ -62,9 +62,8 @@ class Figures:
     def mean_losses(self):
         """Return the mean loss of each epoch, list of float: the same bits as of one after the other."""
         with np.errstate(all="ignore"):
-            totals = (
-                np.cumsum(self.losses * self.weights, axis=1)[:, -1:] + 0.0
-            )  # one after the other, from 0.0
+            # one after the other, from 0.0
+            totals = np.cumsum(self.losses * self.weights, axis=1)[:, -1:] + 0.0
             return (totals / np.cumsum(self.weights, axis=1)[:, -1:]).reshape(-1).tolist()
 
     def accuracies(self):

@@ -4,9 +4,8 @@ import numpy as np
 
 from minibn.data.stream import ORDER, generator
 
-_DRAWN_HERE = (
-    1 << 14
-)  # rows in all from which compiled code draws orders: NumPy's take less than loading it, below
+# Rows in all from which compiled code draws orders: below, NumPy's take less than loading it.
+_DRAWN_HERE = 1 << 14
 _WORD = 1 << 32
 
 

@@ -33,11 +33,10 @@ def _reserving(size):
     def reserve(typing_context, array):
         def codegen(context, builder, signature, arguments):
             element = context.get_value_type(array.dtype)
-            # not cgutils.alloca_once: it also fills the block with zeros, one store for every number
+            # not cgutils.alloca_once: it also fills the block with zeros, one store for every number; a line at the
+            # end may be read whole
             with builder.goto_entry_block():
-                block = builder.alloca(
-                    ir.ArrayType(element, size + LINE)
-                )  # a line at the end may be read whole
+                block = builder.alloca(ir.ArrayType(element, size + LINE))
             block.align = LINE
             extent = context.get_constant(types.intp, size)
             return _vector(
