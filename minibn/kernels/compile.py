@@ -11,6 +11,8 @@ FLAGS = {
     "error_model": "numpy",
     # Kernels touch no Python object, so two threads may run them at once.
     "nogil": True,
+    # Kernels own no memory: arrays come in without a reference count, which takes 150 of 600 ns from a call.
+    "_nrt": False,
     # One rounding instead of two in a * b + c. No other fast-math flag: reassociation would make sums depend
     # on the machine's vector width, and "nnan" or "ninf" would let the compiler remove what must stay visible.
     "fastmath": {"contract"},
