@@ -8,8 +8,9 @@ For one channel with batch mean :math:`\mu` and biased variance :math:`\sigma^2`
 .. math:: y = \gamma \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta
 
 (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1; for (N, C, L) section 3.2). Statistics are float64
-whatever x is, and are never taken as E[x^2] - E[x]^2. The data is read in blocks of rows, twice; the second
-pass begins with the block that the first one ended with, which is still in the cache.
+whatever x is, and as good for large means as for small ones, see :mod:`minibn.kernels.cpu.statistics`. The data is
+read in blocks of rows, twice; the second pass begins with the block that the first one ended with, which is still in
+the cache.
 """
 
 import numpy as np

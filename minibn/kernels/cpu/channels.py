@@ -19,6 +19,9 @@ VARIED = 1e-300
 UNDERFLOW = 1e-280
 """Below this a float64 sum of squares has lost digits."""
 
+FAR = 256.0
+"""Squared mean over variance from which sums around 0 lose more than two of their sixteen digits."""
+
 _AT_ONCE = 8
 
 
@@ -37,11 +40,16 @@ class _Channels:
                 self.scalars.append(self.lanes.splat(value))
 
     def each(self, body):
-        """Write a loop around ``body(self, *scalars)``."""
+        """Write a loop around ``body(self, *scalars)``; return whether a mask that it returned covers any channel."""
+        found = cgutils.alloca_once_value(self.builder, ir.Constant(self.lanes.bits, None))
         with loop(self.builder, INDEX(0), self._count, _AT_ONCE) as index:
             self._table, self._array = index, self.builder.add(self._begin, index)
             self._mask = self.lanes.mask(index, self._count)
-            body(self, *self.scalars)
+            mask = body(self, *self.scalars)
+            if mask is not None:
+                mask = self.builder.and_(mask, self._mask)
+                self.builder.store(self.builder.or_(self.builder.load(found), mask), found)
+        return self.lanes.any(self.builder.load(found))
 
     def _read(self, number, place):
         pointer, lanes = self._arrays[number]
@@ -78,7 +86,10 @@ class _Channels:
 
 
 def _over_channels(body):
-    """Return an intrinsic ``f(begin, end, *operands)`` of arrays, tables and, as float64, scalars."""
+    """Return an intrinsic ``f(begin, end, *operands)`` of arrays, tables and, as float64, scalars.
+
+    It returns whether the mask that ``body`` may return covers any channel.
+    """
 
     @intrinsic
     def over_channels(typing_context, begin, end, *operands):
@@ -87,10 +98,9 @@ def _over_channels(body):
         def codegen(context, builder, signature, arguments):
             begin, end, values = arguments
             channels = _Channels(context, builder, kinds, cgutils.unpack_tuple(builder, values), begin, end)
-            channels.each(body)
-            return context.get_dummy_value()
+            return channels.each(body)
 
-        return types.void(types.intp, types.intp, types.StarArgTuple.from_types(kinds)), codegen
+        return types.boolean(types.intp, types.intp, types.StarArgTuple.from_types(kinds)), codegen
 
     return over_channels
 
@@ -101,14 +111,23 @@ def _center(c, share):
     squares = b.fsub(c.table(2), b.fmul(total, mean))
     c.to_table(1, b.fadd(c.table(0), mean))
     c.to_table(2, squares)
+    far = b.fcmp_ordered(">", b.fmul(total, mean), b.fmul(c.constant(FAR), squares))
+    c.to_table(0, b.select(far, c.constant(1.0), c.lanes.zero))
+    return far
 
 
 def _plain_center(begin, end, shift, sums, squares, share):
-    """Turn sums around a shift, and sums of squares around it, into means and sums of squared deviations."""
+    """Turn sums around a shift, and sums of squares around it, into means and sums of squared deviations.
+
+    The shifts that are too far away, see :data:`FAR`, become 1, all others 0; return whether there is one.
+    """
     n = end - begin
     mean = sums[:n] * share
-    squares[:n] -= sums[:n] * mean
+    between = sums[:n] * mean
+    squares[:n] -= between
     sums[:n] = shift[:n] + mean
+    shift[:n] = between > FAR * squares[:n]
+    return bool(shift[:n].any())
 
 
 def _merge(c, weight, product, before):

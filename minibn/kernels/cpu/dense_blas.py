@@ -5,7 +5,7 @@ Slower to call than :mod:`minibn.kernels.cpu.dense`, and its sums depend on the 
 
 import numpy as np
 
-from minibn.kernels.compile import kernel
+from minibn.kernels.compile import numpy_kernel
 from minibn.kernels.cpu.views import optional
 
 BLAS_FROM = 1 << 24
@@ -20,7 +20,7 @@ def load_blas():
     import scipy.linalg.cython_blas  # noqa: F401
 
 
-@kernel
+@numpy_kernel
 def dense_forward_blas(x, weight, bias, y):
     """Write y = x @ weight + bias; arguments as :func:`minibn.kernels.dense_forward`.
 
@@ -42,7 +42,7 @@ def dense_forward_blas(x, weight, bias, y):
             row[j] += base[j]
 
 
-@kernel
+@numpy_kernel
 def dense_backward_blas(dy, x, weight, dx, dweight, dbias):
     """Differentiate :func:`dense_forward_blas`; arguments as :func:`minibn.kernels.dense_backward`.
 

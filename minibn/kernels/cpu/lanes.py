@@ -69,6 +69,11 @@ class Lanes:
         columns = self.builder.add(first, ir.Constant(numbers, list(range(self.count))))
         return self.builder.icmp_unsigned("<", columns, end)
 
+    def any(self, mask):
+        """Return whether a mask covers anything, as one bit."""
+        bits = self.builder.bitcast(mask, ir.IntType(self.count))
+        return self.builder.icmp_unsigned("!=", bits, ir.IntType(self.count)(0))
+
     def splat(self, value):
         """Return a line of one value."""
         return self.spread(value, self.vector)

@@ -1,7 +1,8 @@
 """Exact statistics of the channels of an (N, C) or (N, C, L) array, and the running averages of them.
 
-The data is read once. In each block of rows the differences from its first row are summed in float64, eight rows
-at a time; the moments of the blocks are merged in a fixed order (Chan, Golub and LeVeque 1983, equation 2.1).
+The data is read once. Each block of rows is summed in float64, eight rows at a time, around 0 or around its first
+row: whichever leaves nearly all digits of the variance. The moments of the blocks are merged in a fixed order (Chan,
+Golub and LeVeque 1983, equation 2.1).
 """
 
 from minibn.kernels.compile import kernel, kernel_part
@@ -14,25 +15,42 @@ from minibn.kernels.cpu.views import flat
 
 
 @kernel_part
+def _choose_shifts(x, plan, row, begin, channels, everywhere, middle, shift):
+    """Write the first value of a row everywhere or where ``middle`` is not 0, else 0, to ``middle`` and ``shift``."""
+    data, start = flat(x), (row * plan[CHANNELS] + begin) * plan[LENGTH]
+    for q in range(channels):
+        rolled()
+        shift[q] = data[start + q * plan[LENGTH]] if everywhere or middle[q] else 0.0
+    copy_channels(0, channels, shift, middle)
+    expand(shift, plan, channels)
+
+
+@kernel_part
 def block_moments(x, plan, first, last, begin, end, middle, shift, sums, squares):
     """Write mean and sum of squared deviations of channels begin to end in rows first to last.
 
     Both stand at the beginning of the tables ``sums`` and ``squares``; ``middle`` and ``shift`` are scratch tables.
-    Around its own value a constant channel has sums of exactly 0.
+    float32 is summed around 0. Where that loses digits for some channels, among them constant ones, all is summed
+    once more, those around their first value: around its own value a constant channel has sums of exactly 0.
     """
-    channels, length = end - begin, plan[LENGTH]
-    data, start = flat(x), (first * plan[CHANNELS] + begin) * length
-    for q in range(channels):
-        rolled()
-        shift[q] = data[start + q * length]
-    copy_channels(0, channels, shift, middle)
-    expand(shift, plan, channels)
-    clear(sums, plan)
-    clear(squares, plan)
-    sum_differences(x, shift, sums, squares, plan, first, last, begin, end)
-    fold(sums, plan, channels)
-    fold(squares, plan, channels)
-    center_sums(0, channels, middle, sums, squares, 1.0 / ((last - first) * length))
+    channels, share = end - begin, 1.0 / ((last - first) * plan[LENGTH])
+    wide = x.itemsize == 8  # squares of float64 round, and may leave its range: never around 0
+    near = not wide
+    clear(middle, plan)
+    while True:
+        clear(sums, plan)
+        clear(squares, plan)
+        if near:
+            sum_differences(x, None, sums, squares, plan, first, last, begin, end)
+        else:
+            _choose_shifts(x, plan, first, begin, channels, wide, middle, shift)
+            sum_differences(x, shift, sums, squares, plan, first, last, begin, end)
+        fold(sums, plan, channels)
+        fold(squares, plan, channels)
+        far = center_sums(0, channels, middle, sums, squares, share)
+        if not (near and far):
+            break
+        near = False
 
 
 @kernel_part

@@ -90,12 +90,12 @@ def _sum_differences(typing_context, x, shift, sums, squares, plan, first, last,
 
     def codegen(context, builder, signature, arguments):
         code = _Code(context, builder, signature, arguments)
-        lanes, (source, middle, total, square) = code.lanes, code.arrays
+        lanes, (source, *middle, total, square) = code.lanes, code.arrays
 
         def body(places, column, mask):
-            line = lanes.widen(lanes.load(middle, column, mask))
             values = [lanes.widen(value) for value in code.rows(source, places, mask)]
-            values = code.minus(values, line)
+            for line in code.columns(middle, column, mask):
+                values = code.minus(values, lanes.widen(line))
             lanes.accumulate(code.total(values), total, column)
             lanes.accumulate(lanes.marked(code.dot(values, values), values, VARIED), square, column)
 
@@ -106,9 +106,12 @@ def _sum_differences(typing_context, x, shift, sums, squares, plan, first, last,
 
 
 def _plain_sum_differences(x, shift, sums, squares, *block):
-    """Add the sums of x - shift and of its squares to tables, all in float64; :data:`VARIED` where it is not 0."""
+    """Add the sums of x - shift and of its squares to tables, all in float64; :data:`VARIED` where it is not 0.
+
+    Where ``shift`` is None, it is 0.
+    """
     for row in _slices(x, *block):
-        difference = row.astype(np.float64) - shift[: row.size]
+        difference = row.astype(np.float64) - (0.0 if shift is None else shift[: row.size])
         sums[: row.size] += difference
         squares[: row.size] += difference * difference + np.where(difference != 0, VARIED, 0.0)
 
