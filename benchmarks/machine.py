@@ -42,7 +42,8 @@ def environment(threads, cache):
         **dict.fromkeys(_THREADS, str(threads)),
         **_MEMORY,
         "NUMBA_CACHE_DIR": str(cache),
-        "OMP_WAIT_POLICY": "passive",
+        "OMP_WAIT_POLICY": "passive",  # how threads wait: as the command line sets it
+        "GOMP_SPINCOUNT": "2000",
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": single if threads == 1 else "",
     }

@@ -28,7 +28,7 @@ def invoke(folder, *arguments):
     before = os.getcwd()  # noqa: PTH109
     os.chdir(folder)
     try:
-        runner = CliRunner(env=FIXED | {"OMP_WAIT_POLICY": "passive"})
+        runner = CliRunner(env=FIXED | {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "2000"})
         return runner.invoke(cli, list(map(str, arguments)), standalone_mode=False)
     finally:
         os.chdir(before)

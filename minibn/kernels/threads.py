@@ -6,14 +6,14 @@ from numbers import Integral
 
 from minibn.errors import ArgumentError, DtypeError
 
-SMALLEST = 1 << 23
-"""Bytes of an array from which a second thread pays."""
+SMALLEST = 2_000_000
+"""Bytes of an array from which a second thread pays, also one that has to wake up first."""
 
 _threads = 1
 
 
 def set_threads(n):
-    """Let the batch-norm functions use up to ``n`` threads on arrays of 8 MB and more.
+    """Let the batch-norm functions use up to ``n`` threads on arrays of 2 MB and more.
 
     The results are the same bits for every number of threads. The first call on several threads compiles for
     some seconds. Where Numba's OpenMP layer is missing a warning says so, and one thread is used.
