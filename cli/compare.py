@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from .options import (
+    compile_on_two_cores,
     device_option,
     report_option,
     run_options,
@@ -50,6 +51,7 @@ def compare(out, overwrite, as_json, threads, seeds, tune_lr, with_page, **optio
 
     announce_compilation()
     settle_device(options)
+    compile_on_two_cores(options["device"])
     experiment = prepare(settings_from(options, epochs=10))
     say_unused(options, experiment)
     settings, name = experiment.settings, experiment.dataset.name

@@ -182,6 +182,14 @@ def settle_device(options):
         click.echo(f"device auto is {options['device']}{why}", err=True)
 
 
+def compile_on_two_cores(device):
+    """Where nothing is compiled yet, have a second process compile a part of what training on the CPU needs."""
+    if device in (None, "cpu"):
+        from minibn.program import second_compiler
+
+        second_compiler.start()
+
+
 def settings_from(options, **defaults):
     """Return resolved Settings from the options that were given."""
     from minibn.train import Settings

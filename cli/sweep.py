@@ -7,6 +7,7 @@ import click
 from .axes import Values
 from .lab_report import finish, seeds_options
 from .options import (
+    compile_on_two_cores,
     device_option,
     folder_name,
     folder_options,
@@ -82,6 +83,8 @@ def sweep(context, seeds, seed, jobs, dask, mpi, resume, out, overwrite, as_json
 
     announce_compilation()
     settle_device(options)
+    if not resume:  # which is rarely the first run, and may be one on CUDA
+        compile_on_two_cores(options["device"])
     grid = _stored(context, resume) if resume else _grid(options, range(seed, seed + seeds))
     from minibn.lab.sweeps.sweep import look
 

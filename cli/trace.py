@@ -2,7 +2,7 @@
 
 import click
 
-from .options import json_option, use_threads
+from .options import compile_on_two_cores, json_option, use_threads
 
 
 @click.command()
@@ -28,6 +28,8 @@ def trace(checkpoint, data, row, seed, as_json):
     from .progress import announce_compilation
 
     announce_compilation()
+    if not checkpoint:  # the example is trained
+        compile_on_two_cores("cpu")
     model, x, y, labels = _saved(checkpoint, data) if checkpoint else _example(data, seed)
     if not 1 <= row <= len(x):
         raise click.UsageError(f"--row must lie in 1 to {len(x)}, the rows of the data, got {row}")

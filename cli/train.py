@@ -3,6 +3,7 @@
 import click
 
 from .options import (
+    compile_on_two_cores,
     device_option,
     folder_name,
     refuse_batch_norm_options,
@@ -49,6 +50,8 @@ def train(context, compare_class_weight, resume, out, overwrite, as_json, thread
 
     announce_compilation()
     settle_device(options)
+    if not resume:  # which is rarely the first run, and may be one on CUDA
+        compile_on_two_cores(options["device"])
     if resume:
         experiment, folder, done = _resumed(context, resume, options["epochs"], options["device"])
     else:

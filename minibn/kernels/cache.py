@@ -72,6 +72,12 @@ def uncached_reason():
     return _uncached[0] if _uncached else None
 
 
+def lacks_code(kernel):
+    """Say whether a kernel could be kept on disk and is not yet, in any of its versions: as before a first run."""
+    cache = getattr(kernel, "_cache", None)
+    return isinstance(cache, _StampedCache) and cache.is_empty()
+
+
 def _announce(name):
     for listener in _listeners:
         listener(name)
@@ -120,6 +126,10 @@ class _StampedCache(caching.FunctionCache):
         if path.is_file():
             return hashlib.sha256(path.read_bytes()).hexdigest()
         return self._impl.locator.get_source_stamp()
+
+    def is_empty(self):
+        """Say whether nothing is kept in a folder that could be written."""
+        return os.access(self._cache_path, os.W_OK) and not self._cache_file.holds_any()
 
     def load_overload(self, sig, target_context):
         try:

@@ -69,6 +69,13 @@ class Layers:
         found = (file.load(key) for file in (self.own, *self.others))
         return next((entry for entry in found if entry is not None), None)
 
+    def holds_any(self):
+        """Say whether there is an entry."""
+        try:
+            return any(file._load_index() for file in (self.own, *self.others))
+        except Exception:  # damaged: the next load begins a new one
+            return False
+
     def save(self, key, data):
         """Keep an entry."""
         self.own.save(key, data)

@@ -23,6 +23,7 @@ from minibn.kernels.cpu.dense_blas import BLAS_FROM, dense_backward_blas, dense_
 from minibn.kernels.cpu.row_copies import copy_row
 from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.program.instructions import COLUMN, MEMORY, Code
+from minibn.program.second_compiler import share
 from minibn.program.tracking import track, track_weighted
 
 
@@ -211,9 +212,17 @@ def table_of_kernels(codes, dtype):
     found = addresses(len(Code))
     if not _BLAS.keys().isdisjoint(codes):
         load_blas()
+    kind = np.dtype(dtype)
+    for code in share(_one_each(codes, kind), kind):
+        _address(code, kind)
     for code in sorted(codes):
-        found[code] = _address(code, np.dtype(dtype))
+        found[code] = _address(code, kind)
     return found
+
+
+def _one_each(codes, dtype):
+    """Return codes of all their kernels, one of each."""
+    return sorted({kernel_and_examples(code, dtype)[0]: code for code in codes}.values())
 
 
 @cache

@@ -92,7 +92,12 @@ def _training(dtype):
     for source in (np.float32, np.float64):
         for like in (np.empty((1, 1), source), np.empty((2, 4), source)[:, ::2]):
             yield gather_for(like, dtype), (like, np.empty(1, np.int64), 0, 0, np.empty(1, dtype))
-    yield play, _examples(_PLAY, dtype)
+    yield play, play_examples(dtype)
+
+
+def play_examples(dtype):
+    """Return arguments of the types that the executor is called with."""
+    return _examples(_PLAY, dtype)
 
 
 def _public(dtype):

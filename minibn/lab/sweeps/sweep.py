@@ -1,6 +1,5 @@
 """A sweep: the trainings of a grid, played anywhere, kept as they come."""
 
-import os
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -12,6 +11,7 @@ from minibn.lab.sweeps.lock import alone
 from minibn.lab.sweeps.report import sweep_report
 from minibn.lab.sweeps.trial import play
 from minibn.lab.sweeps.trial_file import TrialFile
+from minibn.program.devices import cores
 from minibn.train import prepare
 
 _LOOK = 1.0  # seconds of trials in this process, before more are thought of
@@ -116,8 +116,7 @@ def _played(grid, results, first, jobs, executor, workers):
 
 def _fitting(trials, seconds):
     """Return the number of processes for some trials that take so many seconds each."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, trials) if trials * seconds > _WORTH else 1
+    return min(cores(), trials) if trials * seconds > _WORTH else 1
 
 
 def _compile(trials):
