@@ -47,7 +47,7 @@ def start(dtype="float32"):
     from minibn.program.executor import play
 
     if lacks_code(play):
-        command = [sys.executable, "-c", _SERVE, dtype, *sys.path]
+        command = [sys.executable, "-c", _SERVE, dtype, *map(str, sys.path)]
         pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
         try:
             process = subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, stderr=nowhere)
@@ -70,9 +70,14 @@ def share(codes, dtype):
     Code
         None at all where no second process was started.
     """
-    if _started:
+    try:
         second = _started.pop()
-        yield from second.share(codes if dtype == second.dtype else ())
+    except IndexError:
+        return
+    if dtype == second.dtype:
+        yield from second.share(codes)
+    else:
+        second.end()
 
 
 class SecondCompiler:
@@ -89,7 +94,7 @@ class SecondCompiler:
         self.dtype = dtype
         self._process, self._jobs, self._closed = process, deque([_PLAY]), False
         self._changed, self._idle = Condition(), Event()
-        atexit.register(self._end)
+        atexit.register(self.end)
         Thread(target=self._serve, daemon=True).start()
 
     def share(self, codes):
@@ -123,7 +128,7 @@ class SecondCompiler:
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
-        atexit.unregister(self._end)
+        atexit.unregister(self.end)
 
     def _last(self):
         """Return the last job, None when all are done; waits until it is known what they are."""
@@ -131,7 +136,8 @@ class SecondCompiler:
             self._changed.wait_for(lambda: self._jobs or self._closed, _PATIENCE)
             return self._jobs.pop() if self._jobs else None
 
-    def _end(self):
+    def end(self):
+        """End the process at once."""
         self._process.kill()
         self._process.wait()
 
