@@ -18,7 +18,14 @@ from minibn.program.devices import cores
 
 _PLAY = 255  # the executor; every other byte is the code of a kernel
 _PATIENCE = 30.0  # seconds to wait for a process that may have been stopped
-_SERVE = "import sys; sys.path[:] = sys.argv[2:]; from minibn.program.second_compiler import serve; serve(sys.argv[1])"
+# Looking for garbage took a fifth of the time of a process that lives for some seconds.
+_SERVE = """
+import gc, sys
+gc.disable()
+sys.path[:] = sys.argv[2:]
+from minibn.program.second_compiler import serve
+serve(sys.argv[1])
+"""
 
 # With any other variable of Numba's, someone may want to see what the compiler does, in this process.
 _KNOWN = {
