@@ -110,8 +110,7 @@ class SecondCompiler:
             self._jobs.extendleft(reversed(list(codes)))
             self._changed.notify()
         try:
-            while self._jobs:
-                job = self._jobs.popleft()
+            while (job := self._first()) is not None:
                 if job != _PLAY:  # compiled when it is called
                     yield job
         finally:
@@ -137,8 +136,13 @@ class SecondCompiler:
         self._process.stdout.close()
         atexit.unregister(self.end)
 
+    def _first(self):
+        """Return the first job, None when all are taken."""
+        with self._changed:
+            return self._jobs.popleft() if self._jobs else None
+
     def _last(self):
-        """Return the last job, None when all are done; waits until it is known what they are."""
+        """Return the last job, None when all are taken; waits until it is known what they are."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closed, _PATIENCE)
             return self._jobs.pop() if self._jobs else None
