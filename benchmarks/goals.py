@@ -128,8 +128,12 @@ GOALS = (
     Goal("training", _MNIST, "torch", 3.0, _one("mnist", "torch")),
     Goal("training", _WIDE, "torch", 1.0, _one("mnist-wide", "torch", threads=(2,))),
     *(
-        Goal("training", f"two threads training two models at once, {name}", PAIRS, 1.8, _one(f"{network}, two models at once", PAIRS))
-        for name, network in (("headline", "headline"), ("MNIST's shape, one BLAS thread", "mnist"))
+        Goal("training", f"two threads training two models at once, {name}", PAIRS, 1.8, _one(f"{network}, two models at once", PAIRS, **lengths))
+        for name, network, lengths in (
+            ("headline, 200 epochs", "headline", {"epochs": (200,)}),
+            ("headline, 2000 epochs", "headline", {"epochs": (2000,)}),
+            ("MNIST's shape, one BLAS thread", "mnist", {}),
+        )
     ),
     *(
         Goal("training", _ALLOCATIONS + name, "", 0, _one(name, ""), "less", unit)

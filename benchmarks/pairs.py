@@ -10,14 +10,18 @@ from benchmarks.measure import interleave, microseconds, ratio
 from benchmarks.progress import say
 from minibn.train import SGD, fit
 
-_EPOCHS = 200  # of a small network in one timed call, so that starting a thread and capture, once a fit, hardly count
+_EPOCHS = (200, 2000)  # of a small network: the system may keep two new threads on one core for milliseconds
 _ROWS = 32000  # of training a large one
 
 
-def _training(network, x, y):
+def lengths(network):
+    """Return the numbers of epochs to train a network for."""
+    return _EPOCHS if network.rows <= 1000 else (max(1, _ROWS // network.rows),)
+
+
+def _training(network, epochs, x, y):
     """Return a training of a model of its own, and its last mean loss."""
     model, optimizer = network.model(), SGD(network.learning_rate)
-    epochs = _EPOCHS if network.rows <= 1000 else max(1, _ROWS // network.rows)
     start = model.state_dict()
 
     def train():
@@ -48,16 +52,17 @@ def at_once(calls):
     return results
 
 
-def measure(network, effort):
+def measure(network, epochs, effort):
     """Time both ways, interleaved; return a row and the control."""
     data = network.data(network.rows)
-    pair = [_training(network, *(part.copy() for part in data)) for _ in range(2)]
+    pair = [_training(network, epochs, *(part.copy() for part in data)) for _ in range(2)]
     np.testing.assert_array_equal(at_once(pair), [train() for train in pair])
     subjects = {"pair": lambda: at_once(pair), PAIRS: lambda: [train() for train in pair]}
     seconds = interleave(subjects | control.subjects(), effort)
     row = {
         "name": f"{network.name}, two models at once",
-        "shape": f"{network.rows} rows, {'-'.join(map(str, network.sizes))}, batch {network.batch}",
+        "epochs": epochs,
+        "shape": f"{network.rows} rows, {'-'.join(map(str, network.sizes))}, batch {network.batch}, {epochs} epochs",
         "threads": 2,
         "against": PAIRS,
         **ratio(seconds[PAIRS] / seconds["pair"]),
@@ -66,5 +71,5 @@ def measure(network, effort):
         "peer_us": microseconds(seconds[PAIRS]),
         "rounds": len(seconds["pair"]),
     }
-    say(row["name"], [row])
+    say(f"{row['name']}, {epochs} epochs", [row])
     return row, control.ratios(seconds)

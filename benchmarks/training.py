@@ -121,9 +121,10 @@ def run(settings):
         details += rows
         controls.append(series)
         if settings.threads == 1:  # of BLAS; two Python threads
-            row, series = pairs.measure(network, effort)
-            details.append(row)
-            controls.append(series)
+            for epochs in pairs.lengths(network):
+                row, series = pairs.measure(network, epochs, effort)
+                details.append(row)
+                controls.append(series)
     found = {"details": details, "control": [control.summary(controls, settings.threads)]}
     if settings.threads > 1:
         return found
