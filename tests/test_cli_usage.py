@@ -189,18 +189,21 @@ group = InterruptibleGroup("group")
 @group.command()
 def wait():
     Deaf()
-    for _ in range(200):
-        time.sleep(0.05)
+    {then}
 
 try:
     group(["wait"], standalone_mode=False)
 except Interrupted:
     print("interrupted")
+time.sleep(0.1)
 """
 
 
-def test_ctrl_c_is_not_lost_in_a_callback(tmp_path):
-    process = _python(INTERRUPTED_CALLBACK, tmp_path)
+@pytest.mark.parametrize(
+    "then", ["while True: time.sleep(0.05)", "raise RuntimeError('the callback came to nothing')"]
+)
+def test_ctrl_c_is_not_lost_in_a_callback(tmp_path, then):
+    process = _python(INTERRUPTED_CALLBACK.replace("{then}", then), tmp_path)
     assert (process.stdout, process.stderr) == ("interrupted\n", "")
 
 
