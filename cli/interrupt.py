@@ -17,42 +17,49 @@ class InterruptibleGroup(click.Group):
 
     def invoke(self, context):
         """Run the command, which from here on can be interrupted and cleans up after itself."""
+        key = _Key()
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        lost = _Lost()
-        sys.unraisablehook = lost.repeat
+            signal.signal(signal.SIGINT, key.press)
+        sys.unraisablehook = key.repeat
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
             raise Interrupted(_MESSAGE) from None
         except Exception:
-            if lost.pending:  # it is the compiler's complaint that its callback came to nothing
+            if key.lost:  # it is the compiler's complaint that its callback came to nothing
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 raise Interrupted(_MESSAGE) from None
             raise
 
 
-class _Lost:
-    """An interrupt that fell into a callback, as compilers have them, which cannot pass it on.
+class _Key:
+    """What becomes of Ctrl-C, which may fall into a callback, as compilers have them, that cannot pass it on.
 
     Attributes
     ----------
-    pending : bool
-        Whether it has fallen and was not raised again.
+    pressed : bool
+    lost : bool
+        Whether it fell into a callback and was not raised again.
     """
 
     def __init__(self):
-        self.pending = False
+        self.pressed = self.lost = False
+
+    def press(self, signum, frame):
+        """Raise KeyboardInterrupt."""
+        self.pressed = True
+        raise KeyboardInterrupt
 
     def repeat(self, unraisable):
-        """Raise it once more, a little later; show anything else that a callback loses."""
-        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
-            return sys.__unraisablehook__(unraisable)
-        from threading import Timer
+        """Raise a lost KeyboardInterrupt once more, a little later; show anything else, unless it came of one."""
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            from threading import Timer
 
-        self.pending = True
-        return Timer(0.01, self._raise).start()
+            self.lost = True
+            Timer(0.01, self._raise).start()
+        elif not self.pressed:
+            sys.__unraisablehook__(unraisable)
 
     def _raise(self):
-        self.pending = False
+        self.lost = False
         signal.raise_signal(signal.SIGINT)
