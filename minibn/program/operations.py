@@ -221,8 +221,8 @@ def table_of_kernels(codes, dtype):
 
 
 def _one_each(codes, dtype):
-    """Return codes of all their kernels, one of each."""
-    return sorted({kernel_and_examples(code, dtype)[0]: code for code in codes}.values())
+    """Yield codes of all their kernels, one of each; looked up only where someone asks, which is rare."""
+    yield from sorted({kernel_and_examples(code, dtype)[0]: code for code in codes}.values())
 
 
 @cache
