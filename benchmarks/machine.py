@@ -5,6 +5,8 @@ import os
 import platform
 from pathlib import Path
 
+from minibn_cli.options import WAITING
+
 from benchmarks.against import DISTRIBUTIONS
 from benchmarks.settings import usable_cores
 
@@ -42,8 +44,7 @@ def environment(threads, cache):
         **dict.fromkeys(_THREADS, str(threads)),
         **_MEMORY,
         "NUMBA_CACHE_DIR": str(cache),
-        "OMP_WAIT_POLICY": "passive",  # how threads wait: as the command line sets it
-        "GOMP_SPINCOUNT": "2000",
+        **WAITING,
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": single if threads == 1 else "",
     }

@@ -43,7 +43,7 @@ def lr_find(bn, low, high, steps, seeds, seed, out, overwrite, as_json, with_pag
     if out:
         check_folder(out, overwrite)
     announce_compilation()
-    compile_on_two_cores("cpu")
+    compile_on_two_cores()
     given = {name: value for name, value in options.items() if value not in (None, ())}
     arms = (True, False) if bn is None else (bn,)
     seeds = range(seed, seed + seeds)

@@ -115,7 +115,7 @@ def folder_options(default):
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # A thread that sleeps at once takes longer to wake than small arrays to compute; one that spins for long holds up a
 # busy machine. 2000 turns of GNU's OpenMP are about fifty microseconds.
-_WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "2000"}
+WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "2000"}
 
 
 def use_threads(threads=None):
@@ -126,8 +126,8 @@ def use_threads(threads=None):
     int
         The threads that BLAS will use.
     """
-    if not _WAITING.keys() & os.environ.keys():
-        os.environ.update(_WAITING)
+    if not WAITING.keys() & os.environ.keys():
+        os.environ.update(WAITING)
     for name in _THREADS:
         if threads or not os.environ.get(name, "").isdigit():
             os.environ[name] = str(threads or 1)
@@ -182,9 +182,12 @@ def settle_device(options):
         click.echo(f"device auto is {options['device']}{why}", err=True)
 
 
-def compile_on_two_cores(device):
-    """Where nothing is compiled yet, have a second process compile a part of what training on the CPU needs."""
-    if device in (None, "cpu"):
+def compile_on_two_cores(device=None, resume=None):
+    """Where nothing is compiled yet, have a second process compile a part of what training on the CPU needs.
+
+    Not for a run that is resumed, which is rarely the first, and may be one on CUDA.
+    """
+    if device in (None, "cpu") and not resume:
         from minibn.program import second_compiler
 
         second_compiler.start()

@@ -83,8 +83,7 @@ def sweep(context, seeds, seed, jobs, dask, mpi, resume, out, overwrite, as_json
 
     announce_compilation()
     settle_device(options)
-    if not resume:  # which is rarely the first run, and may be one on CUDA
-        compile_on_two_cores(options["device"])
+    compile_on_two_cores(options["device"], resume)
     grid = _stored(context, resume) if resume else _grid(options, range(seed, seed + seeds))
     from minibn.lab.sweeps.sweep import look
 

@@ -29,7 +29,7 @@ def trace(checkpoint, data, row, seed, as_json):
 
     announce_compilation()
     if not checkpoint:  # the example is trained
-        compile_on_two_cores("cpu")
+        compile_on_two_cores()
     model, x, y, labels = _saved(checkpoint, data) if checkpoint else _example(data, seed)
     if not 1 <= row <= len(x):
         raise click.UsageError(f"--row must lie in 1 to {len(x)}, the rows of the data, got {row}")

@@ -50,8 +50,7 @@ def train(context, compare_class_weight, resume, out, overwrite, as_json, thread
 
     announce_compilation()
     settle_device(options)
-    if not resume:  # which is rarely the first run, and may be one on CUDA
-        compile_on_two_cores(options["device"])
+    compile_on_two_cores(options["device"], resume)
     if resume:
         experiment, folder, done = _resumed(context, resume, options["epochs"], options["device"])
     else:

@@ -11,6 +11,7 @@ from cases import needs_jit
 from click.testing import CliRunner
 from command import run
 from minibn_cli.commands import cli
+from minibn_cli.options import WAITING
 
 from minibn.metrics import average_precision, threshold_for
 from minibn.train import load_model
@@ -28,7 +29,7 @@ def invoke(folder, *arguments):
     before = os.getcwd()  # noqa: PTH109
     os.chdir(folder)
     try:
-        runner = CliRunner(env=FIXED | {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "2000"})
+        runner = CliRunner(env=FIXED | WAITING)
         return runner.invoke(cli, list(map(str, arguments)), standalone_mode=False)
     finally:
         os.chdir(before)

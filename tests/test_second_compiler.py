@@ -144,9 +144,8 @@ def test_the_second_process_ends_with_the_first(tmp_path, leave):
         assert alive(second)
         if leave == "KILL":
             first.kill()
-    end = time.monotonic() + (
-        20 if leave == "KILL" else 0
-    )  # killed, it cannot end the other, which does so itself
+    # killed, it cannot end the other, which does so itself
+    end = time.monotonic() + (20 if leave == "KILL" else 0)
     while alive(second) and time.monotonic() < end:
         time.sleep(0.05)
     assert not alive(second)
