@@ -103,8 +103,8 @@ def _one(name, against, **wanted):
 _FORWARD, _BACKWARD, _BOTH = "batch_norm_forward", "batch_norm_backward", "batch_norm_forward_backward"
 _FUSED = "batch_norm_relu_forward"
 _TWICE = (_FORWARD, _BACKWARD, _FUSED)
-_MNIST = "MNIST's shape 784-100-100-100-10, sigmoid + batch norm, batch 60"
-_WIDE = "MNIST's shape 784-1024-1024-10, ReLU + batch norm, batch 256, 2 threads"
+_MNIST = "MNIST 784-100-100-100-10, or data of its shape, sigmoid + batch norm, batch 60"
+_WIDE = "MNIST 784-1024-1024-10, or data of its shape, ReLU + batch norm, batch 256, 2 threads"
 PAIRS = "one after the other"
 _MNIST_FITS = ("fit, MNIST", "fit, MNIST's shape")
 _ACCURACIES = tuple(f"accuracy, {name}" for name in ("headline", "digits", "MNIST", "MNIST's shape"))
@@ -132,7 +132,7 @@ GOALS = (
         for name, network, lengths in (
             ("headline, 200 epochs", "headline", {"epochs": (200,)}),
             ("headline, 2000 epochs", "headline", {"epochs": (2000,)}),
-            ("MNIST's shape, one BLAS thread", "mnist", {}),
+            ("MNIST or data of its shape, one BLAS thread", "mnist", {}),
         )
     ),
     *(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from benchmarks import images
 from minibn.data import example
 from minibn.nn import mlp
 
@@ -55,11 +56,8 @@ def _headline(rows):
     return np.ascontiguousarray(data.x[:rows], np.float32), data.y[:rows]
 
 
-def _image_like(rows):
-    """Return rows of MNIST's shape: a fifth of the pixels set, which and what class at random."""
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (rows, 784)) * (rng.random((rows, 784)) < 0.2)
-    return (pixels / 255).astype(np.float32), rng.integers(10, size=rows)
+def _images(rows):
+    return images.images(rows)[:2]
 
 
 def _normal(features):
@@ -71,8 +69,9 @@ def _normal(features):
 
 
 HEADLINE = Network("headline", (20, 10, 3), "relu", 32, _headline, 1000)
-MNIST = Network("mnist", (784, 100, 100, 100, 10), "sigmoid", 60, _image_like, 12000)
-WIDE = Network("mnist-wide", (784, 1024, 1024, 10), "relu", 256, _image_like, 5120)
+MNIST = Network("mnist", (784, 100, 100, 100, 10), "sigmoid", 60, _images, 12000)
+SCATTERED = replace(MNIST, name="mnist, scattered pixels", data=images.scattered)
+WIDE = Network("mnist-wide", (784, 1024, 1024, 10), "relu", 256, _images, 5120)
 
 
 def deep(depth):

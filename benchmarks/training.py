@@ -1,5 +1,7 @@
 """The suite ``training``: whole epochs, the drawing of their order included, against every peer."""
 
+from itertools import count
+
 import numpy as np
 
 from benchmarks import allocations, control, networks, pairs
@@ -7,11 +9,13 @@ from benchmarks.against import minibn_training, training_peers
 from benchmarks.measure import Effort, first_call, interleave, microseconds, ratio
 from benchmarks.progress import say
 from benchmarks.scaling import curve
+from minibn.train.batches import epoch_orders
 
 _FULL = Effort(burst=0.02, budget=12.0, least=9, most=101, placements=1)
 _QUICK = Effort(burst=5e-3, budget=1.5, least=3, most=15, placements=1)
 _DEPTHS, _ROWS = (1, 2, 4, 8, 16, 32), (500, 1000, 2000, 4000, 8000, 16000)
 _TOLERANCE = 1e-3
+_DRAWN = 32  # epochs whose orders are drawn in one call
 
 
 def _agree(network, name, ours, theirs):
@@ -24,10 +28,22 @@ def _agree(network, name, ours, theirs):
         )
 
 
-def _trained(epoch, rows):
+def _trained(epoch, orders):
     """Return a function of no argument: draw an order and train on it."""
+    return lambda: epoch(next(orders))
+
+
+def _orders(rows):
+    """Yield orders as NumPy draws them."""
     rng = np.random.default_rng(3)
-    return lambda: epoch(rng.permutation(rows))
+    while True:
+        yield rng.permutation(rows)
+
+
+def _our_orders(rows):
+    """Yield orders as minibn's ``fit`` draws them, those of some epochs at once."""
+    for first in count(1, _DRAWN):
+        yield from epoch_orders(rows, 3, first, _DRAWN)
 
 
 def _peer(network, name, module, x, y):
@@ -62,10 +78,10 @@ def measure(network, peers, threads, effort):
     x, y = network.data(network.rows)
     ours = minibn_training.build(network, x, y)
     firsts = {"minibn": first_call(lambda: ours(np.arange(network.rows)))}
-    subjects = {"minibn": _trained(ours, network.rows)}
+    subjects = {"minibn": _trained(ours, _our_orders(network.rows))}
     for name, module in peers.items():
         epoch, firsts[name] = _peer(network, name, module, x, y)
-        subjects[name] = _trained(epoch, network.rows)
+        subjects[name] = _trained(epoch, _orders(network.rows))
     seconds = interleave(subjects | control.subjects(), effort)
     rows = [_row(network, name, seconds, firsts, threads) for name in peers]
     say(f"{network.name}, {threads} threads", rows)
@@ -73,7 +89,7 @@ def measure(network, peers, threads, effort):
 
 
 def _epoch_of(network):
-    return _trained(minibn_training.build(network, *network.data(network.rows)), network.rows)
+    return _trained(minibn_training.build(network, *network.data(network.rows)), _our_orders(network.rows))
 
 
 def curves(quick):
@@ -107,7 +123,11 @@ def _networks(settings):
     without_sklearn = {name: module for name, module in everyone.items() if name != "sklearn"}
     if settings.threads > 1:
         return [(networks.WIDE, without_sklearn)]
-    return [(networks.HEADLINE, everyone), (networks.MNIST, without_sklearn)]
+    return [
+        (networks.HEADLINE, everyone),
+        (networks.MNIST, without_sklearn),
+        (networks.SCATTERED, without_sklearn),
+    ]
 
 
 def run(settings):

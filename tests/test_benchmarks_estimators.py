@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("sklearn")
 sys.path.append(str(Path(__file__).parents[1]))  # the benchmarks are not part of the installed package
 
-from benchmarks import estimators, fits, goals, page  # noqa: E402
+from benchmarks import estimators, fits, goals, images, page  # noqa: E402
 
 
 def task(name, rows=60, epochs=2):
@@ -24,7 +24,7 @@ def details(name, ratio=3.0, ours=0.9):
 
 @pytest.mark.parametrize("name", ["headline", "digits", "MNIST"])
 def test_both_sides_train_for_the_same_epochs_to_the_same_loss(name, monkeypatch):
-    monkeypatch.delenv(fits.MNIST_FILE, raising=False)
+    monkeypatch.delenv(images.MNIST_FILE, raising=False)
     some = task(name)
     x, y, x_test, y_test = some.data(some.rows)
     assert x.dtype == np.float32 and len(x) == len(y) == 60 and len(x_test) == len(y_test) > 0
@@ -37,11 +37,11 @@ def test_both_sides_train_for_the_same_epochs_to_the_same_loss(name, monkeypatch
 
 
 def test_mnist_is_read_where_the_environment_names_it(monkeypatch, tmp_path):
-    monkeypatch.delenv(fits.MNIST_FILE, raising=False)
+    monkeypatch.delenv(images.MNIST_FILE, raising=False)
     assert fits.tasks(False)[-1].name == "MNIST's shape"
     pixels = np.full((5, 28, 28), 255, np.uint8)
     np.savez(tmp_path / "m.npz", x_train=pixels, y_train=np.arange(5), x_test=pixels[:2], y_test=np.arange(2))
-    monkeypatch.setenv(fits.MNIST_FILE, str(tmp_path / "m.npz"))
+    monkeypatch.setenv(images.MNIST_FILE, str(tmp_path / "m.npz"))
     found = fits.tasks(False)[-1]
     x, y, x_test, _ = found.data(4)
     assert (
