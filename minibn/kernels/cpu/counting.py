@@ -14,7 +14,7 @@ def _winners(block):
     """Return the class of the first largest entry of each row; NaN counts as largest, as in NumPy."""
     builder = block.builder
     highest, winner = (
-        cgutils.alloca_once_value(builder, line) for line in (block.column(INDEX(0)), block.every(INDEX(0)))
+        cgutils.alloca_once_value(builder, line) for line in (block.lowest, block.every(INDEX(0)))
     )
 
     def play(k):

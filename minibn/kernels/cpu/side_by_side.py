@@ -39,6 +39,7 @@ class Block:
     def __init__(self, context, builder, dtype, source, labels, start, rows, classes):
         self.builder, self.source, self.labels, self.classes = builder, source, labels, classes
         self.lanes = Lanes(context, builder, dtype, SIDE * dtype.bitwidth // 8)
+        self.lowest = ir.Constant(self.lanes.vector, [float("-inf")] * SIDE)
         self.mask = self.lanes.mask(INDEX(0), rows)
         last = builder.sub(rows, INDEX(1))
         taken = [

@@ -35,7 +35,7 @@ class _Softmax(Block):
     def read(self):
         """Copy the block, and return the largest entry of each row, and that of its label."""
         builder, labels = self.builder, self.own_classes()
-        highest, own = (cgutils.alloca_once_value(builder, self.column(INDEX(0))) for _ in range(2))
+        highest, own = (cgutils.alloca_once_value(builder, self.lowest) for _ in range(2))
 
         def play(k):
             line, best = self.column(k), builder.load(highest)
