@@ -10,6 +10,7 @@ from minibn.kernels.compile import kernel, kernel_part
 from minibn.kernels.cpu.calls import call
 from minibn.kernels.cpu.counting import count_right
 from minibn.kernels.cpu.dense_blas import BLAS_FROM
+from minibn.kernels.cpu.rounding import rounded
 from minibn.kernels.cpu.side_by_side import SIDE
 from minibn.kernels.cpu.softmax_lanes import FEW
 from minibn.kernels.cpu.views import foreign, vector
@@ -184,9 +185,9 @@ def play(
         Room for one batch of y and of targets.
     rates : ndarray of float64, shape (steps,)
         Learning rate of every step; empty for the one that the program holds.
-    results : ndarray of float64, shape (3, steps)
-        Output: mean loss, what it divides by, and rows right or the sum of their weights, of every batch in the order
-        of play.
+    results : ndarray of float64, shape (5, steps)
+        Output: of every batch in the order of play its mean loss and what that divides by; what its pass lost so far,
+        summed over rows, and what that divides by; and its rows right, or the sum of their weights.
     out : ndarray of the dtype of arena, shape (M, O)
         Output of the network; may have no rows.
 
@@ -203,7 +204,7 @@ def play(
     for number in range(times * schedule.shape[0]):
         here = schedule[number % schedule.shape[0]]
         start = here[START] + number // schedule.shape[0] * here[AGAIN]
-        end, total = start + here[ROWS], 0.0
+        end, total, share = start + here[ROWS], 0.0, 0.0
         x, trains = foreign(sources, here[SOURCE]), lines[here[LAST] - 1, 0] >= FIRST_UPDATE
         while start < end:
             stop = _stop(start, end, here[BATCH], here[JOINS])
@@ -220,12 +221,13 @@ def play(
                 value = dispatch(entry, line, arena, stats, counts, labels, batch_targets, rows)
                 if FIRST_LOSS <= line[0] < BEHIND_LOSS:
                     weight = _weight(line, stats, labels, rows, weighted)
+                    total, share = total + rounded(value * weight), share + weight
                     results[0, step], results[1, step] = value, weight
+                    results[2, step], results[3, step] = total, share
                     if y.size:
-                        results[2, step] = _correct(
+                        results[4, step] = _correct(
                             arena, here[OUTPUT], rows, columns, labels, stats, weighted
                         )
-                    total += value * weight
                     if here[WATCHED] and not math.isfinite(value if trains else total):
                         return step
             _write(arena, here[OUTPUT], rows, columns, out, start)

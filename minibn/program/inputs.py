@@ -7,6 +7,7 @@ from minibn.errors import DtypeError, ProgramError, ShapeError
 from minibn.functional import checks
 from minibn.nn.losses import SoftmaxCrossEntropy
 
+_LABEL = np.dtype(np.int64)  # the same object wherever NumPy makes an array; another is looked at more closely
 _READABLE = {np.dtype(code) for code in ("?", "b", "B", "h", "H", "i", "I", "l", "L", "f", "d")}
 
 
@@ -54,7 +55,7 @@ class Inputs:
         weights = self._weights(sample_weight, rows)
         if self.classifies:
             y = y if type(y) is np.ndarray else np.asarray(foreign.exchanged("y", y))
-            if y.dtype != np.int64 or y.shape != (rows,) or not y.flags.c_contiguous:
+            if y.dtype is not _LABEL or y.shape != (rows,) or not y.flags.c_contiguous:
                 y = checks.labels("y", y, rows, self.classes)
             return y, targets, weights
         targets = np.ascontiguousarray(foreign.exchanged("y", y), self.dtype).reshape(rows, -1)

@@ -70,6 +70,7 @@ class Program:
             self._owned.append((span.name, tensor, view))
         for layer, spans in self.lines.buffers:
             layer.move_buffers({name: span.view(self._home(name)) for name, span in spans.items()})
+        self._skips = [(layer, spans["counter"].offset + 1) for layer, spans in self.lines.buffers]
         if self.lines.class_weight is not None:
             self.lines.class_weight.view(self.stats)[...] = self.loss.class_weight
         self.counts[0] = self.optimizer.steps
@@ -197,14 +198,16 @@ class Program:
         if rates.size:
             self._given = None  # the rates of the steps are written over the optimizer's
         self._set_scalars()
-        before = self.counts.copy()
+        before = [self.counts.item(at) for _, at in self._skips]
         played = self._play(schedule, epochs, sources, targets, order, rates)
-        self._report_counts(before)
+        self.optimizer.steps = self.counts.item(0)
+        for (layer, at), skipped in zip(self._skips, before, strict=True):
+            layer.report_skipped(self.counts.item(at) - skipped)
         return played
 
     def _play(self, schedule, epochs, sources, targets, order, rates=None, out=None):
         """Play a schedule, and return what it reports and the step that ended it, negative for none."""
-        results = np.empty((2 + self._inputs.classifies, epochs * schedule.steps))
+        results = np.empty((4 + self._inputs.classifies, epochs * schedule.steps))
         rates = self._inputs.none[2] if rates is None else rates
         out = self._no_output if out is None else out
         failed = self._call(schedule, epochs, sources, targets, order, rates, results, out)
@@ -232,12 +235,6 @@ class Program:
             lines.training + lines.evaluation + lines.evaluation_loss, max(self.max_batch, EVALUATION_BLOCK)
         )
         self._entries = table_of_kernels(codes, self.arena.dtype)
-
-    def _report_counts(self, before):
-        self.optimizer.steps = int(self.counts[0])
-        for layer, spans in self.lines.buffers:
-            at = spans["counter"].offset + 1
-            layer.report_skipped(int(self.counts[at] - before[at]))
 
     def logits(self, x):
         """Return the network's output in evaluation mode, ndarray of the model's dtype, shape (N, K)."""

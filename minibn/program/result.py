@@ -1,5 +1,6 @@
 """What playing a program reports."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -20,6 +21,8 @@ class EpochResult:
         First step of training, counted from 0, whose loss was not finite; nothing was updated from there on.
     rows : int or float
         Rows of the epoch, or the sum of their sample weights, which ``correct`` then adds up too.
+    sums : sequence of float
+        Sum of ``losses * weights``, and of ``weights``, one batch after the other.
     """
 
     losses: np.ndarray
@@ -27,13 +30,12 @@ class EpochResult:
     correct: np.ndarray | None
     failed_step: int | None
     rows: float
+    sums: Sequence
 
     @property
     def mean_loss(self):
         """Mean loss over all rows of the epoch, each batch at the weights it met."""
-        total = weight = 0.0
-        for loss, share in zip(self.losses.tolist(), self.weights.tolist(), strict=True):
-            total, weight = total + loss * share, weight + share
+        total, weight = self.sums
         return total / weight
 
     @property
@@ -48,28 +50,25 @@ class Figures:
 
     Attributes
     ----------
-    losses, weights : ndarray of float64, shape (epochs, steps)
+    sums : ndarray of float64, shape (2, epochs)
         As of :class:`EpochResult`.
     correct : ndarray of float64, shape (epochs, steps), or None
     rows : float, or ndarray of float64, shape (epochs,)
     """
 
-    losses: np.ndarray
-    weights: np.ndarray
+    sums: np.ndarray
     correct: np.ndarray | None
     rows: float | np.ndarray
 
     def mean_losses(self):
-        """Return the mean loss of each epoch, list of float: the same bits as of one after the other."""
+        """Return the mean loss of each epoch, list of float."""
         with np.errstate(all="ignore"):
-            # one after the other, from 0.0
-            totals = np.cumsum(self.losses * self.weights, axis=1)[:, -1:] + 0.0
-            return (totals / np.cumsum(self.weights, axis=1)[:, -1:]).reshape(-1).tolist()
+            return (self.sums[0] / self.sums[1]).tolist()
 
     def accuracies(self):
         """Return the share of rows right in each epoch, list of float; of None for a regression."""
         if self.correct is None:
-            return [None] * len(self.losses)
+            return [None] * self.sums.shape[1]
         return (self.correct.sum(axis=1) / self.rows).tolist()
 
 
@@ -101,10 +100,12 @@ def total(weights, rows):
 
 def epoch_result(results, failed, rows):
     """Return what a play of a single pass reports: ``results`` and ``failed`` as of :func:`epochs_result`."""
-    if failed >= 0:
-        results = results[:, : failed + 1]
-    correct = results[2] if len(results) > 2 else None
-    return EpochResult(results[0], results[1], correct, None if failed < 0 else int(failed), rows)
+    step = None if failed < 0 else int(failed)
+    if step is not None:
+        results = results[:, : step + 1]
+    correct = results[4] if len(results) > 4 else None
+    sums = results.item(2, -1), results.item(3, -1)
+    return EpochResult(results[0], results[1], correct, step, rows, sums)
 
 
 def epochs_result(results, failed, passes, totals):
@@ -112,8 +113,8 @@ def epochs_result(results, failed, passes, totals):
 
     Parameters
     ----------
-    results : ndarray of float64, shape (3, epochs * steps), or (2, epochs * steps) for a regression
-        Losses, weights, and rows right of all batches in the order of play.
+    results : ndarray of float64, shape (5, epochs * steps), or (4, epochs * steps) for a regression
+        As :func:`minibn.program.executor.play` writes them.
     failed : int
         Step that ended it, negative for none.
     passes : sequence of Pass
@@ -129,7 +130,7 @@ def epochs_result(results, failed, passes, totals):
     epochs = results[:, : whole * ends[-1]].reshape(len(results), whole, ends[-1])
     found = []
     for start, end, total in zip([0, *ends], ends, totals, strict=False):
-        losses, weights, *correct = epochs[:, :, start:end]
+        correct = epochs[4, :, start:end] if len(results) > 4 else None
         rows = total[:whole] if isinstance(total, np.ndarray) else total
-        found.append(Figures(losses, weights, correct[0] if correct else None, rows))
+        found.append(Figures(epochs[2:4, :, end - 1], correct, rows))
     return EpochsResult(*found, *[None] * (3 - len(found)), None if step is None else min(step, ends[0]))

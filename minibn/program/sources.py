@@ -91,9 +91,9 @@ def readable(x, dtype):
 
 def tables(sources):
     """Return the two tables of all of some readable sources."""
+    if len(sources) == 1:
+        return sources[0].described
     described = [source.described for source in sources]
-    if len(described) == 1:
-        return described[0]
     join = np.concatenate if isinstance(described[0][0], np.ndarray) else _chained
     return tuple(map(join, zip(*described, strict=True)))
 

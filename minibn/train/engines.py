@@ -73,8 +73,11 @@ class EagerEngine:
 def _result(batches, rows, failed=None):
     """Return what some batches report together."""
     losses, weights, correct = zip(*batches, strict=True)
+    total = share = 0.0
+    for loss, weight in zip(losses, weights, strict=True):
+        total, share = total + loss * weight, share + weight
     correct = None if correct[0] is None else np.array(correct)
-    return EpochResult(np.array(losses), np.array(weights), correct, failed, rows)
+    return EpochResult(np.array(losses), np.array(weights), correct, failed, rows, (total, share))
 
 
 class ProgramEngine:

@@ -107,7 +107,7 @@ foreign = _plain_foreign if _PLAIN else _foreign
 
 def unlocked(array):
     """Return a read-only array as one that is not, without a copy: else all would be compiled anew. None is written."""
-    if array.flags.writeable or not array.size:
+    if not array.size or array.flags.writeable:
         return array
     memory = (ctypes.c_byte * array.nbytes).from_address(array.ctypes.data)
     return np.frombuffer(memory, array.dtype)

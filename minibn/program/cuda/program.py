@@ -145,8 +145,11 @@ class CudaProgram(Program):
         if trained:
             self.memory.download(self.arena, self.stats, self.counts)
         self.stream.synchronize()
-        for part, values in zip(results, found.reshape(3, -1), strict=False):
+        losses, weights, totals, shares, *correct = results
+        for part, values in zip((losses, weights, *correct), found.reshape(3, -1), strict=False):
             part[...] = values[: part.size]
+        np.cumsum(losses * weights, out=totals)
+        np.cumsum(weights, out=shares)
         return int(failed[0])
 
 
