@@ -10,7 +10,8 @@ from benchmarks import suites
 from benchmarks.against import MODULES
 from benchmarks.cuda.command import cuda
 from benchmarks.doctor.command import doctor
-from benchmarks.settings import installed, parse_peers, parse_threads, usable_cores
+from benchmarks.settings import installed, parse_peers, parse_threads
+from minibn.cores import usable_cores
 
 FOLDER = Path("runs/benchmarks")
 DEFAULT_THREADS = "1,2" if usable_cores() > 1 else "1"

@@ -8,6 +8,7 @@ import numpy as np
 from benchmarks import images
 from minibn.data import example
 
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """Data, hidden units, and how long is trained.

@@ -8,7 +8,7 @@ from pathlib import Path
 from minibn_cli.options import WAITING
 
 from benchmarks.against import DISTRIBUTIONS
-from benchmarks.settings import usable_cores
+from minibn.cores import usable_cores
 
 _THREADS = (
     "OMP_NUM_THREADS",

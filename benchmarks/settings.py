@@ -2,10 +2,10 @@
 
 import importlib.util
 import json
-import os
 from dataclasses import asdict, dataclass
 
 from benchmarks.against import MODULES
+from minibn.cores import usable_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,6 @@ class Settings:
         """Return the settings that :meth:`dump` wrote."""
         values = json.loads(text)
         return cls(**values | {"peers": tuple(values["peers"])})
-
-
-def usable_cores():
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def parse_peers(text):

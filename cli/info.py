@@ -29,6 +29,7 @@ def _report():
 
     import numba
 
+    from minibn.cores import usable_cores
     from minibn.kernels import batch_norm_forward
 
     from .runs import versions
@@ -36,7 +37,7 @@ def _report():
     return {
         "versions": versions(),
         "cpu": _cpu(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "threads": {"blas": int(os.environ["OPENBLAS_NUM_THREADS"]), "numba": numba.config.NUMBA_NUM_THREADS},
         "cache": _cache(batch_norm_forward),
         "cuda": _cuda(),

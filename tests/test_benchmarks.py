@@ -18,7 +18,8 @@ from benchmarks import goals, measure, page, scaling, suites  # noqa: E402
 from benchmarks.__main__ import main  # noqa: E402
 from benchmarks.against import kernel_peers  # noqa: E402
 from benchmarks.cases import CASES, label  # noqa: E402
-from benchmarks.settings import Settings, parse_peers, parse_threads, usable_cores  # noqa: E402
+from benchmarks.settings import Settings, parse_peers, parse_threads  # noqa: E402
+from minibn.cores import usable_cores  # noqa: E402
 
 
 def detail(name, shape, against, ratio, **more):

@@ -18,18 +18,19 @@ PACKAGE = ROOT / "minibn"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 LEVELS = {
-    "errors": 0, "foreign": 0, "kernels": 0, "functional": 1, "autograd": 2, "nn": 3, "program": 4,
+    "errors": 0, "cores": 0, "foreign": 0, "kernels": 0, "functional": 1, "autograd": 2, "nn": 3, "program": 4,
     "train": 5, "data": 5, "metrics": 5, "lab": 6, "interop": 6, "sklearn": 6,
 }  # fmt: skip
 NEIGHBOURS = {("train", "data"), ("train", "metrics"), ("sklearn", "interop")}
 PEERS = {
     "errors": set(),
+    "cores": set(),
     "kernels": {"numpy", "numba", "llvmlite", "scipy", "cuda"},  # the last comes with numba-cuda
     "train": {"numpy", "safetensors"},
     "lab": {"numpy", "scipy"},
     "interop": {"numpy", "scipy", "sklearn"},
 }
-BELOW_ALL = {"errors", "foreign"}
+BELOW_ALL = {"errors", "cores", "foreign"}
 ONLY_BELOW_ALL = {"data", "metrics"}  # besides their own
 
 

@@ -51,11 +51,6 @@ def what_is_missing():
     return missing and CANNOT + missing
 
 
-def cores():
-    """Return the number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def simulated():
     """Say whether CUDA is played by Python (``NUMBA_ENABLE_CUDASIM=1``)."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")

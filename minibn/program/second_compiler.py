@@ -14,7 +14,7 @@ import sys
 from collections import deque
 from threading import Condition, Event, Thread
 
-from minibn.program.devices import cores
+from minibn.cores import usable_cores
 
 _PLAY = 255  # the executor; every other byte is the code of a kernel
 _PATIENCE = 30.0  # seconds to wait for a process that may have been stopped
@@ -48,7 +48,7 @@ def start(dtype="float32"):
         That of the network.
     """
     unknown = {name for name in os.environ if name.startswith("NUMBA_") and name[6:] not in _KNOWN}
-    if cores() < 2 or unknown or not sys.executable or getattr(sys, "frozen", False):
+    if usable_cores() < 2 or unknown or not sys.executable or getattr(sys, "frozen", False):
         return
     from minibn.kernels.cache import lacks_code
     from minibn.program.executor import play

@@ -4,6 +4,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 
+from minibn.cores import usable_cores
 from minibn.data import EXAMPLES
 from minibn.lab.sweeps.dispatch import played
 from minibn.lab.sweeps.executors import InProcess, local_processes
@@ -11,7 +12,6 @@ from minibn.lab.sweeps.lock import alone
 from minibn.lab.sweeps.report import sweep_report
 from minibn.lab.sweeps.trial import play
 from minibn.lab.sweeps.trial_file import TrialFile
-from minibn.program.devices import cores
 from minibn.train import prepare
 
 _LOOK = 1.0  # seconds of trials in this process, before more are thought of
@@ -116,7 +116,7 @@ def _played(grid, results, first, jobs, executor, workers):
 
 def _fitting(trials, seconds):
     """Return the number of processes for some trials that take so many seconds each."""
-    return min(cores(), trials) if trials * seconds > _WORTH else 1
+    return min(usable_cores(), trials) if trials * seconds > _WORTH else 1
 
 
 def _compile(trials):
