@@ -61,7 +61,7 @@ def _unmasked(name, value):
     if count := masks.count_masked(value):
         raise DataError(
             f"{name} has {count} of {value.size} values masked, and masks are not kept here; fill them in, "
-            f"{name}.filled(value), or leave their rows out"
+            f"{_of(name)}.filled(value), or leave their rows out"
         )
     return masks.getdata(value, subok=False)
 
@@ -71,19 +71,26 @@ def is_sparse(value):
     return hasattr(value, "tocsr") and hasattr(value, "toarray")
 
 
+def _of(name):
+    """Return what a call stands behind in a remedy: ``x``, but ``its `` for a "validation x", which is no Python."""
+    return "its " if " " in name else name
+
+
 def _exchanged(name, value):
     """Take an array through DLPack."""
     if getattr(value, "requires_grad", False):
-        raise DtypeError(f"{name} requires a gradient, which is not recorded here; use {name}.detach()")
+        raise DtypeError(f"{name} requires a gradient, which is not recorded here; use {_of(name)}.detach()")
     if "bfloat16" in str(value.dtype):
-        raise DtypeError(f"{name} must be of a dtype that NumPy has, got {value.dtype}; use {name}.float()")
+        raise DtypeError(
+            f"{name} must be of a dtype that NumPy has, got {value.dtype}; use {_of(name)}.float()"
+        )
     if hasattr(value, "is_neg") and value.is_neg():
         # PyTorch hands out the memory of such a view without the sign that it keeps beside it.
-        raise DtypeError(f"{name} is a view with its sign not yet applied; use {name}.resolve_neg()")
+        raise DtypeError(f"{name} is a view with its sign not yet applied; use {_of(name)}.resolve_neg()")
     try:
         if value.__dlpack_device__()[0] not in _IN_MAIN_MEMORY:
             raise DtypeError(
-                f"{name} must lie in main memory, got device {getattr(value, 'device', '?')}; use {name}.cpu()"
+                f"{name} must lie in main memory, got device {getattr(value, 'device', '?')}; use {_of(name)}.cpu()"
             )
         return np.from_dlpack(value)
     except (BufferError, RuntimeError, ValueError, AttributeError) as error:

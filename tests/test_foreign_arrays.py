@@ -183,6 +183,8 @@ def test_a_data_set_and_a_state_name_it_too():
     state = {name: torch_tensor(value).bfloat16() for name, value in model.state_dict().items()}
     with pytest.raises(DtypeError, match=r"use state\['0\.weight'\]\.float\(\)$"):
         model.load_state_dict(state)
+    with pytest.raises(DtypeError, match=r"^validation x must .* got torch\.bfloat16; use its \.float\(\)$"):
+        fit(model, X, Y, validation=(tensor, Y))
 
 
 @pytest.mark.parametrize(

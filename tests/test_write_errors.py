@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from command import run
 
@@ -9,7 +10,7 @@ from minibn import nn
 from minibn.errors import MinibnError, WriteError
 from minibn.interop import to_onnx
 from minibn.lab import Grid, sweep
-from minibn.train import Settings, save_model
+from minibn.train import Settings, fit, save_model
 
 MODEL = nn.mlp([4, 3], rng=0).eval()
 GRID = Grid(Settings(data="example", epochs=1), {"lr": (0.1,)}, seeds=(0,))
@@ -60,6 +61,20 @@ def test_a_folder_in_the_place_of_the_file(tmp_path):
     ):
         save_model(tmp_path, MODEL)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_training_that_cannot_be_saved_does_not_begin(place, tmp_path):
+    (tmp_path / "file").touch()
+    model, played = nn.mlp([4, 3], rng=0), []
+    with pytest.raises(
+        WriteError, match=f"^{re.escape(str(tmp_path / place))} cannot be written: .*; give ano"
+    ):
+        fit(model, np.ones((8, 4)), np.arange(8) % 3, checkpoint=tmp_path / place, callbacks=[played.append])
+    assert (
+        not played
+        and (model.state_dict()["0.weight"] == nn.mlp([4, 3], rng=0).state_dict()["0.weight"]).all()
+    )
 
 
 @pytest.mark.subprocess

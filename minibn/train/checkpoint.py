@@ -151,7 +151,7 @@ def _damage_named(path):
 
 def save_run(checkpoint, model, optimizer, records, stopping, options):
     """Write both files of a run folder, each atomically; the training state alone is enough to resume."""
-    Path(checkpoint.folder).mkdir(parents=True, exist_ok=True)
+    files.make_folder(checkpoint.folder)
     arrays = {f"model.{name}": array for name, array in model.state_dict().items()}
     for slot, state in optimizer.state.items():
         arrays |= {f"optimizer.{slot}.{name}": array for name, array in state.items()}

@@ -23,9 +23,27 @@ def write_atomically(path, data):
     try:
         _write(path, data)
     except OSError as error:
-        failure = WriteError(f"{path} cannot be written: {_obstacle(path, error)}")
-        failure.errno = error.errno  # not an argument: Python would make another message of it
-        raise failure from error
+        raise _failure(path, _obstacle(path, error), error) from error
+
+
+def make_folder(path):
+    """Make a folder, and those that it lies in, where it is not there.
+
+    Raises
+    ------
+    WriteError
+        Naming ``path``, when that cannot be.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _failure(path, f"{error.strerror}; give another path", error) from error
+
+
+def _failure(path, obstacle, error):
+    failure = WriteError(f"{path} cannot be written: {obstacle}")
+    failure.errno = error.errno  # not an argument: Python would make another message of it
+    return failure
 
 
 def _obstacle(path, error):
