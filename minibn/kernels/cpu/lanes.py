@@ -4,8 +4,6 @@ The loops of a batch norm hold several rows of a few columns in registers at onc
 find that form by itself, and takes longer to compile what it finds.
 """
 
-from functools import reduce
-
 from llvmlite import ir
 from numba.core import cgutils
 from numba.np.arrayobj import make_array
@@ -28,6 +26,13 @@ def keep_rolled(builder):
     Unrolled eight times, as LLVM does it for some processors, short loops take long to compile and gain nothing.
     """
     builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], side_effect=True)
+
+
+def hidden_one(builder):
+    """Return 1.0 such that the compiler does not know it, and leaves a * 1 + b as it is, by an empty instruction."""
+    same = ir.FunctionType(INDEX, [INDEX])
+    bits = builder.asm(same, "", "=r,0", [INDEX(0x3FF << 52)], side_effect=False)
+    return builder.bitcast(bits, ir.DoubleType())
 
 
 class Lanes:
@@ -151,17 +156,21 @@ class Lanes:
         inverse = self.builder.select(self.builder.fcmp_ordered("==", value, infinity), nan, inverse)
         return self.builder.select(self.builder.fcmp_ordered("==", value, self.zero), self.zero, inverse)
 
-    def marked(self, total, values, mark):
+    def either(self, a, b):
+        """Return the bits that either of two float64 vectors has; for float32 any of the two: nothing asks for them."""
+        if self.size == 4:
+            return a
+        first, second = (self.builder.bitcast(value, self.integers) for value in (a, b))
+        return self.builder.bitcast(self.builder.or_(first, second), self.wide)
+
+    def marked(self, total, bits, mark):
         """Return a sum of squares, plus a small mark where a value is not 0 though its float64 square may be.
 
-        Squares of float32 numbers cannot vanish in float64, and get no mark.
+        ``bits`` are those of all values. Squares of float32 numbers cannot vanish in float64, and get no mark.
         """
         if self.size == 4:
             return total
-        numbers = [self.builder.bitcast(value, self.integers) for value in values]
-        bits = reduce(self.builder.or_, numbers)
-        bits = self.builder.shl(bits, ir.Constant(self.integers, [1] * self.count))  # -0 is 0
-        some = self.builder.icmp_unsigned("!=", bits, ir.Constant(self.integers, None))
+        some = self.builder.fcmp_unordered("!=", bits, self.zero)  # -0 is 0
         marks = self.builder.select(some, ir.Constant(self.vector, [mark] * self.count), self.zero)
         return self.builder.fadd(total, marks)
 

@@ -13,6 +13,7 @@ from numba.extending import intrinsic
 
 from minibn.kernels.cpu.channels import VARIED
 from minibn.kernels.cpu.lanes import Lanes, pointer_to
+from minibn.kernels.cpu.moments import Moments
 from minibn.kernels.cpu.positions import extents
 from minibn.kernels.cpu.walk import Walk
 
@@ -90,16 +91,10 @@ def _sum_differences(typing_context, x, shift, sums, squares, plan, first, last,
 
     def codegen(context, builder, signature, arguments):
         code = _Code(context, builder, signature, arguments)
-        lanes, (source, *middle, total, square) = code.lanes, code.arrays
-
-        def body(places, column, mask):
-            values = [lanes.widen(value) for value in code.rows(source, places, mask)]
-            for line in code.columns(middle, column, mask):
-                values = code.minus(values, lanes.widen(line))
-            lanes.accumulate(code.total(values), total, column)
-            lanes.accumulate(lanes.marked(code.dot(values, values), values, VARIED), square, column)
-
-        code.walk.sum([source], body)
+        source, *middle, total, square = code.arrays
+        around = middle[0] if middle else None
+        moments = Moments(context, builder, x.dtype, source, around, total, square, VARIED)
+        code.walk.down(source, moments.columns)
         return context.get_dummy_value()
 
     return types.void(x, shift, sums, squares, *_BLOCK), codegen

@@ -12,6 +12,9 @@ ROWS = 8
 AHEAD = 4
 """Groups of such rows that are asked for before they are summed."""
 
+STRIP = 16
+"""Columns whose sums are in registers at once: where there are many rows, the walked ones are a multiple wide."""
+
 
 @contextmanager
 def loop(builder, start, stop, step=1):
@@ -39,7 +42,7 @@ class Walk:
         table = b.mul(b.mul(group, spread), copies)
         whole = b.icmp_signed("==", group, channels)
         size = b.select(whole, b.mul(rows, self.positions), length)
-        strided = b.and_(b.not_(whole), b.icmp_signed("==", spread, length))
+        strided = self.strided = b.and_(b.not_(whole), b.icmp_signed("==", spread, length))
         wide = b.mul(b.sub(end, begin), spread)
         self.pieces = b.select(b.or_(whole, strided), INDEX(1), rows)
         self.start = b.mul(b.add(b.mul(first, channels), begin), length)
@@ -58,11 +61,31 @@ class Walk:
         last = self.builder.icmp_signed("==", row, self.rows)
         return self.builder.select(last, self.rest, self.width)
 
+    def down(self, array, body):
+        """Walk down eight rows at a time, one strip of columns after the other, and then what is left, in lines.
+
+        ``body(rows, column, mask)`` writes the code for some :class:`_Rows` of a strip, or of a masked line.
+        """
+        b = self.builder
+        with self._pieces() as piece, loop(b, INDEX(0), b.add(self.rows, INDEX(ROWS)), ROWS) as row:
+            first = self._smaller(row, self.rows)
+            left = b.sub(self.rows, first)  # 0 where the last row, which is shorter, is all that is left
+            count = b.select(b.icmp_signed(">", left, INDEX(0)), self._smaller(left, INDEX(ROWS)), INDEX(1))
+            place = self._place(b.add(self.start, b.mul(piece, self.positions)), first)
+            width = self._width(first)
+            whole = b.and_(width, INDEX(-STRIP))
+            with loop(b, INDEX(0), whole, STRIP) as column:
+                body(_Rows(self, array, place, count, column), column, None)
+            with loop(b, whole, width, self.lanes.count) as column:
+                body(_Rows(self, None, place, count, column), column, self.lanes.mask(column, width))
+
+    def _smaller(self, a, b):
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
     def sum(self, arrays, body):
         """Walk the rows in groups of eight, then one by one.
 
-        ``body(places, column, mask)`` writes the code for one line of columns of the rows at ``places``. Where one
-        array is read, lines are masked only at the end of a row, which saves a fifth; with two that gains nothing.
+        ``body(places, column, mask)`` writes the code for one line of columns of the rows at ``places``.
         """
         b = self.builder
         grouped = b.and_(self.rows, INDEX(-ROWS))
@@ -72,22 +95,17 @@ class Walk:
                 places = [self._place(start, b.add(row, INDEX(r))) for r in range(ROWS)]
                 behind = b.mul(self.stride, INDEX(AHEAD * ROWS))
                 ahead = [(array, b.add(places[0], behind)) for array in arrays]
-                whole = INDEX(0)
-                if len(arrays) == 1:
-                    whole = b.and_(self.width, INDEX(-self.lanes.count))
-                    self._columns(places, INDEX(0), whole, body, ahead, masked=False)
-                self._columns(places, whole, self.width, body, ahead)
+                self._columns(places, self.width, body, ahead)
             with loop(b, grouped, b.add(self.rows, INDEX(1))) as row:
-                self._columns([self._place(start, row)], INDEX(0), self._width(row), body)
+                self._columns([self._place(start, row)], self._width(row), body)
 
-    def _columns(self, places, first, width, body, ahead=(), masked=True):
-        """Take the lines of columns ``first`` to ``width`` of some rows."""
+    def _columns(self, places, width, body, ahead=()):
+        """Take the lines of columns of some rows."""
         b = self.builder
-        with loop(b, first, width, self.lanes.count) as column:
+        with loop(b, INDEX(0), width, self.lanes.count) as column:
             for array, place in ahead:
                 self._read_ahead(array, b.add(place, b.mul(column, INDEX(ROWS))))
-            mask = self.lanes.mask(column, width) if masked else None
-            body([b.add(place, column) for place in places], column, mask)
+            body([b.add(place, column) for place in places], column, self.lanes.mask(column, width))
 
     def _read_ahead(self, array, first):
         """Ask for as many lines as a step reads, one behind the other: memory is faster in its own order."""
@@ -130,3 +148,35 @@ class Walk:
             with otherwise:
                 mask = lanes.mask(column, width)
                 lanes.store(body(place, column, mask), target, place, mask)
+
+
+class _Rows:
+    """Some columns of up to eight rows, and as many lines that are asked for ahead, one behind the other in memory.
+
+    Where the columns walked are only a part of every row, the same columns of later rows are asked for.
+    """
+
+    def __init__(self, walk, array, place, count, column):
+        self._walk, self._array, self._count = walk, array, count
+        b = self._builder = walk.builder
+        self.first = b.add(place, column)
+        behind = b.add(place, b.mul(walk.stride, INDEX(AHEAD * ROWS)))
+        self._ahead = b.add(behind, b.mul(column, b.select(walk.strided, INDEX(1), INDEX(ROWS))))
+        self._step = b.select(walk.strided, walk.stride, INDEX(STRIP))
+
+    @contextmanager
+    def others(self):
+        """Write a loop over the rows behind the first one, which gets their places."""
+        b = self._builder
+        self._read_ahead(INDEX(0))
+        with loop(b, INDEX(1), self._count) as row:
+            self._read_ahead(row)
+            yield b.add(self.first, b.mul(row, self._walk.stride))
+
+    def _read_ahead(self, row):
+        if self._array is None:
+            return
+        b, lanes = self._builder, self._walk.lanes
+        first = b.add(self._ahead, b.mul(row, self._step))
+        for k in range(0, STRIP, lanes.count):
+            lanes.prefetch(self._array, b.add(first, INDEX(k)))
