@@ -28,11 +28,13 @@ def keep_rolled(builder):
     builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], side_effect=True)
 
 
-def hidden_one(builder):
-    """Return 1.0 such that the compiler does not know it, and leaves a * 1 + b as it is, by an empty instruction."""
-    same = ir.FunctionType(INDEX, [INDEX])
-    bits = builder.asm(same, "", "=r,0", [INDEX(0x3FF << 52)], side_effect=False)
-    return builder.bitcast(bits, ir.DoubleType())
+def fenced(builder, value):
+    """Return a float64 as it is; the compiler combines nothing before it with anything behind it."""
+    kind = ir.DoubleType()
+    function = ir.FunctionType(kind, [kind])
+    return builder.call(
+        cgutils.get_or_insert_function(builder.module, function, "llvm.arithmetic.fence.f64"), [value]
+    )
 
 
 class Lanes:

@@ -5,9 +5,10 @@ memory, where 64 bytes take a step more. Every other vector is added as value * 
 not by those that convert and add. Together that saves a sixth of the time where the data lies in a cache.
 """
 
+from llvmlite import ir
 from numba.core import cgutils
 
-from minibn.kernels.cpu.lanes import INDEX, LINE, Lanes, hidden_one
+from minibn.kernels.cpu.lanes import INDEX, LINE, Lanes, fenced
 from minibn.kernels.cpu.walk import STRIP
 
 _NARROW = LINE // 4
@@ -33,7 +34,7 @@ class Moments:
         self._whole = self._masked = Lanes(context, builder, dtype)
         if dtype.bitwidth == 32:
             self._whole = Lanes(context, builder, dtype, _NARROW)
-        self._one = hidden_one(builder)
+        self._one = fenced(builder, ir.DoubleType()(1))  # or the compiler would leave out what it multiplies
         self._source, self._tables, self._mark = source, (shift, total, square), mark
 
     def columns(self, rows, column, mask):

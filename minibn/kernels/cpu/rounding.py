@@ -1,19 +1,15 @@
 """A product that is rounded before it is added to something, where kernels may fuse the two."""
 
-from llvmlite import ir
 from numba import config, types
-from numba.core import cgutils
 from numba.extending import intrinsic
+
+from minibn.kernels.cpu.lanes import fenced
 
 
 @intrinsic
 def _rounded(typing_context, value):
     def codegen(context, builder, signature, arguments):
-        kind = ir.DoubleType()
-        fence = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(kind, [kind]), "llvm.arithmetic.fence.f64"
-        )
-        return builder.call(fence, arguments)
+        return fenced(builder, arguments[0])
 
     return types.float64(types.float64), codegen
 
