@@ -17,7 +17,7 @@ import numpy as np
 
 from minibn.kernels.compile import kernel, kernel_part, subroutine
 from minibn.kernels.cpu.channels import add_sums, affine_factors, copy_channels, tilt_factors
-from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, STREAMED, make_plan
+from minibn.kernels.cpu.positions import CHANNELS, GROUP, ROWS, make_plan
 from minibn.kernels.cpu.scratch import rolled, scratch_like
 from minibn.kernels.cpu.statistics import batch_statistics
 from minibn.kernels.cpu.sweeps import differentiate_rows, multiply_add, normalize_rows, sum_products
@@ -43,7 +43,7 @@ def normalize(x, gamma, beta, mean, var, eps, y, relu, start, stop):
     """Write gamma * (x - mean) / sqrt(var + eps) + beta to rows start to stop, or its ReLU where ``relu`` is true."""
     plan = make_plan(x.shape[0], x.shape[1], x.size)
     center, scale, shift = scratch_like(y), scratch_like(y), scratch_like(y)
-    inverse, large = scratch_like(mean), y.size * y.itemsize >= STREAMED
+    inverse = scratch_like(mean)
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
         invert_deviations(var, eps, begin, end, inverse)
@@ -51,7 +51,7 @@ def normalize(x, gamma, beta, mean, var, eps, y, relu, start, stop):
         last = stop
         while last > start:
             first = (last - 1) // plan[ROWS] * plan[ROWS]
-            normalize_rows(x, y, center, scale, shift, relu, large, plan, first, last, begin, end)
+            normalize_rows(x, y, center, scale, shift, relu, plan, first, last, begin, end)
             last = first
 
 
@@ -120,7 +120,7 @@ def differentiate(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu):
     dy_mean, slope, offset = scratch_like(x), scratch_like(x), scratch_like(x)
     sums, products = scratch_like(mean), scratch_like(mean)
     dy_sum, product_sum = scratch_like(mean), scratch_like(mean)
-    large, step, n = dx.size * dx.itemsize >= STREAMED, plan[ROWS], x.size // mean.size
+    step, n = plan[ROWS], x.size // mean.size
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
         channels = end - begin
@@ -146,7 +146,7 @@ def differentiate(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu):
         for first in range((rows - 1) // step * step, -1, -step):
             last = min(first + step, rows)
             differentiate_rows(
-                dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu, large, plan, first, last, begin, end
+                dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu, plan, first, last, begin, end
             )  # fmt: skip
 
 

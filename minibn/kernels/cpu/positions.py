@@ -17,9 +17,6 @@ from minibn.kernels.cpu.scratch import TILE
 BLOCK = 65536
 """Elements of a block of rows, where its rows are between 8 and 1024."""
 
-STREAMED = 1 << 25
-"""Bytes from which an output is written past the caches: reading 32 MB first costs more than it saves."""
-
 CHANNELS, LENGTH, GROUP, SPREAD, COPIES, ROWS = range(6)
 """Entries of a plan: C, L, channels of a group, entries of a channel in a table, copies, rows of a block."""
 

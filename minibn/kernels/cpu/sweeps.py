@@ -10,9 +10,10 @@ from numba import config, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 from minibn.kernels.cpu.channels import VARIED
-from minibn.kernels.cpu.lanes import Lanes, pointer_to
+from minibn.kernels.cpu.lanes import INDEX, Lanes, pointer_to
 from minibn.kernels.cpu.moments import Moments
 from minibn.kernels.cpu.positions import extents
 from minibn.kernels.cpu.walk import Walk
@@ -31,7 +32,7 @@ class _Code:
     """What the code of every loop starts from: lanes, the addresses of its arrays, and the walk."""
 
     def __init__(self, context, builder, signature, arguments):
-        self.builder = builder
+        self.context, self.builder = context, builder
         self.lanes = Lanes(context, builder, signature.args[0].dtype)
         self.arrays = [
             pointer_to(context, builder, kind, value)
@@ -39,6 +40,11 @@ class _Code:
             if isinstance(kind, types.Array)
         ]
         self.walk = Walk(self.lanes, *arguments[-len(_BLOCK) :])
+
+    def bytes_of(self, kind, array):
+        """Return the size of an array."""
+        count = make_array(kind)(self.context, self.builder, array).nitems
+        return self.builder.mul(count, INDEX(self.lanes.size))
 
     def columns(self, tables, column, mask):
         """Load one line of each table."""
@@ -112,7 +118,7 @@ def _plain_sum_differences(x, shift, sums, squares, *block):
 
 
 @intrinsic
-def _normalize_rows(typing_context, x, y, center, scale, shift, relu, large, plan, first, last, begin, end):
+def _normalize_rows(typing_context, x, y, center, scale, shift, relu, plan, first, last, begin, end):
     _check_layout(x), _check_layout(y)
 
     def codegen(context, builder, signature, arguments):
@@ -120,20 +126,20 @@ def _normalize_rows(typing_context, x, y, center, scale, shift, relu, large, pla
         source, target, *tables = code.arrays
         rectifies = code.lanes.splat_bit(arguments[5])
 
-        def body(place, column, mask):
+        def body(places, column, mask):
             middle, factor, rest = code.columns(tables, column, mask)
-            values = code.affine(code.minus(code.rows(source, [place], mask), middle), factor, rest)
-            closed = builder.fcmp_ordered("<=", values[0], code.lanes.zero)
-            return builder.select(builder.and_(closed, rectifies), code.lanes.zero, values[0])
+            values = code.affine(code.minus(code.rows(source, places, mask), middle), factor, rest)
+            closed = [builder.and_(builder.fcmp_ordered("<=", v, code.lanes.zero), rectifies) for v in values]
+            return [builder.select(c, code.lanes.zero, v) for c, v in zip(closed, values, strict=True)]
 
-        code.walk.write(target, arguments[6], body)
+        code.walk.write(target, code.bytes_of(y, arguments[1]), body)
         return context.get_dummy_value()
 
-    return types.void(x, y, center, scale, shift, relu, large, *_BLOCK), codegen
+    return types.void(x, y, center, scale, shift, relu, *_BLOCK), codegen
 
 
-def _plain_normalize_rows(x, y, center, scale, shift, relu, large, *block):
-    """Write (x - center) * scale + shift, or its ReLU where ``relu`` is true, past the caches where ``large``."""
+def _plain_normalize_rows(x, y, center, scale, shift, relu, *block):
+    """Write (x - center) * scale + shift, or its ReLU where ``relu`` is true."""
     for row, out in zip(_slices(x, *block), _slices(y, *block), strict=True):
         n = row.size
         value = (row - center[:n]) * scale[:n] + shift[:n]
@@ -183,31 +189,31 @@ def _open(upper, row, center, scale, shift, relu):
 
 @intrinsic
 def _differentiate_rows(
-    typing_context, dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu, large,
+    typing_context, dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu,
     plan, first, last, begin, end,
 ):  # fmt: skip
     def codegen(context, builder, signature, arguments):
         code = _Code(context, builder, signature, arguments)
         upper, source, target, *tables = code.arrays
 
-        def body(place, column, mask):
+        def body(places, column, mask):
             center, slope, offset, dy_mean, scale = code.columns(tables[:-1], column, mask)
-            upstream = code.rows(upper, [place], mask)
-            values = code.minus(code.rows(source, [place], mask), center)
+            upstream = code.rows(upper, places, mask)
+            values = code.minus(code.rows(source, places, mask), center)
             if relu != types.none:
                 shift = code.columns(tables[-1:], column, mask)
                 upstream = code.open(upstream, code.affine(values, scale, *shift))
-            (tilted,), (rest,) = code.affine(values, slope, offset), code.minus(upstream, dy_mean)
-            return builder.fmul(builder.fadd(rest, tilted), scale)
+            tilted, rest = code.affine(values, slope, offset), code.minus(upstream, dy_mean)
+            return [builder.fmul(builder.fadd(r, t), scale) for r, t in zip(rest, tilted, strict=True)]
 
-        code.walk.write(target, arguments[10], body)
+        code.walk.write(target, code.bytes_of(dx, arguments[2]), body)
         return context.get_dummy_value()
 
-    signature = types.void(dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu, large, *_BLOCK)
+    signature = types.void(dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu, *_BLOCK)
     return signature, codegen
 
 
-def _plain_differentiate_rows(dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu, large, *block):
+def _plain_differentiate_rows(dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu, *block):
     """Write (dy - dy_mean + (x - center) * slope + offset) * scale."""
     for upper, row, out in zip(*(_slices(a, *block) for a in (dy, x, dx)), strict=True):
         n = row.size

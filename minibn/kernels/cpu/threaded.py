@@ -22,7 +22,6 @@ from minibn.kernels.cpu.positions import (
     GROUP,
     LENGTH,
     ROWS,
-    STREAMED,
     make_plan,
     plan_of,
     rows_of_part,
@@ -121,7 +120,7 @@ def _dx_part(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu, partia
     inverse, dy_sum, product_sum = scratch_like(mean), scratch_like(mean), scratch_like(mean)
     center, scale, shift = scratch_like(x), scratch_like(x), scratch_like(x)
     dy_mean, slope, offset = scratch_like(x), scratch_like(x), scratch_like(x)
-    large, n = dx.size * dx.itemsize >= STREAMED, x.size // mean.size
+    n = x.size // mean.size
     start, stop = rows_of_part(plan, x.shape[0], part, parts)
     for begin in range(0, plan[CHANNELS], plan[GROUP]):
         end = min(begin + plan[GROUP], plan[CHANNELS])
@@ -137,7 +136,7 @@ def _dx_part(dy, x, gamma, beta, mean, var, eps, dx, dgamma, dbeta, relu, partia
         while last > start:
             first = (last - 1) // plan[ROWS] * plan[ROWS]
             differentiate_rows(
-                dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu, large, plan, first, last, begin, end
+                dy, x, dx, center, slope, offset, dy_mean, scale, shift, relu, plan, first, last, begin, end
             )  # fmt: skip
             last = first
 

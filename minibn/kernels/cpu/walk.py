@@ -12,6 +12,12 @@ ROWS = 8
 AHEAD = 4
 """Groups of such rows that are asked for before they are summed."""
 
+NEAR = 1 << 21
+"""Bytes up to which an output is near enough for two rows at once."""
+
+STREAMED = 1 << 25
+"""Bytes from which an output is written past the caches: reading 32 MB first costs more than it saves."""
+
 STRIP = 16
 """Columns whose sums are in registers at once: where there are many rows, the walked ones are a multiple wide."""
 
@@ -112,42 +118,55 @@ class Walk:
         for k in range(ROWS):
             self.lanes.prefetch(array, self.builder.add(first, INDEX(k * self.lanes.count)))
 
-    def write(self, target, large, body):
-        """Walk the rows one by one and write ``body(place, column, mask)`` to each line of ``target``.
+    def write(self, target, size, body):
+        """Walk the rows and write ``body(places, column, mask)``, one line for each place, to ``target``.
 
-        Several rows at once would be slower: rows whose distance is a power of two share few cache sets. A
-        large output with rows of whole lines is written past the caches; then the lines of a row begin at the
-        first boundary of a cache line.
+        Two rows at once where the output is ``size`` bytes small, so that they share what is read from the tables;
+        beyond that it is slower: rows whose distance is a power of two share few cache sets. A large output with
+        rows of whole lines is written past the caches; then the lines of a row begin at the first boundary of a
+        cache line.
         """
         b, lanes = self.builder, self.lanes
         whole_lines = b.icmp_signed("==", b.and_(self.stride, INDEX(lanes.count - 1)), INDEX(0))
-        stream = b.and_(large, whole_lines)
+        stream = b.and_(b.icmp_signed(">=", size, INDEX(STREAMED)), whole_lines)
+        near = b.icmp_signed("<=", size, INDEX(NEAR))
+        paired = b.select(near, b.and_(self.rows, INDEX(-2)), INDEX(0))
         with self._pieces() as piece:
             start = b.add(self.start, b.mul(piece, self.positions))
+            with loop(b, INDEX(0), paired, 2) as row:
+                places = [self._place(start, b.add(row, INDEX(r))) for r in range(2)]
+                self._lines(target, places, INDEX(0), self.width, body)
             first = b.select(stream, lanes.behind(target, start), INDEX(0))
-            with loop(b, INDEX(0), b.add(self.rows, INDEX(1))) as row:
-                place, width = self._place(start, row), self._width(row)
-                with loop(b, first, width, lanes.count) as column:
-                    self._write(target, stream, b.add(place, column), column, width, body)
+            with loop(b, paired, b.add(self.rows, INDEX(1))) as row:
+                self._lines(target, [self._place(start, row)], first, self._width(row), body, stream)
         with b.if_then(stream):  # other threads see streamed lines only behind a fence
             b.fence("seq_cst")
 
-    def _write(self, target, stream, place, column, width, body):
-        """Write a line whole where it is, past the caches or not, and masked at the ends of a row."""
+    def _lines(self, target, places, first, width, body, stream=None):
+        """Write the lines of some rows: whole where they are, past the caches or not, and masked at the ends."""
         b, lanes = self.builder, self.lanes
-        inside = b.icmp_signed(">=", column, INDEX(0))
-        whole = b.and_(inside, b.icmp_signed("<=", b.add(column, INDEX(lanes.count)), width))
-        with b.if_else(whole, likely=True) as (then, otherwise):
-            with then:
-                value = body(place, column, None)
-                with b.if_else(stream) as (streamed, cached):
-                    with streamed:
-                        lanes.stream(value, target, place)
-                    with cached:
-                        lanes.store(value, target, place)
-            with otherwise:
-                mask = lanes.mask(column, width)
-                lanes.store(body(place, column, mask), target, place, mask)
+        with loop(b, first, width, lanes.count) as column:
+            here = [b.add(place, column) for place in places]
+            inside = b.icmp_signed(">=", column, INDEX(0))
+            whole = b.and_(inside, b.icmp_signed("<=", b.add(column, INDEX(lanes.count)), width))
+            with b.if_else(whole, likely=True) as (then, otherwise):
+                with then:
+                    self._store(body(here, column, None), target, here, stream)
+                with otherwise:
+                    mask = lanes.mask(column, width)
+                    for value, place in zip(body(here, column, mask), here, strict=True):
+                        lanes.store(value, target, place, mask)
+
+    def _store(self, values, target, places, stream):
+        if stream is None:
+            for value, place in zip(values, places, strict=True):
+                self.lanes.store(value, target, place)
+            return
+        with self.builder.if_else(stream) as (streamed, cached):
+            with streamed:
+                self.lanes.stream(values[0], target, places[0])
+            with cached:
+                self.lanes.store(values[0], target, places[0])
 
 
 class _Rows:
