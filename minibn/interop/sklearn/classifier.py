@@ -189,6 +189,8 @@ class MinibnClassifier(ClassifierMixin, MinibnEstimator):
         return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
 
     def _column(self, y):
+        if y.ndim == 1 and y.dtype.kind in "biu":  # labels whatever they are: what follows takes a tenth of a small fit
+            return y
         y = column_or_1d(y, warn=True)
         _distinct(y)
         check_classification_targets(y)
