@@ -3,10 +3,10 @@
 Equal settings, float32, one thread, no batch norm: scikit-learn has none.
 """
 
+import subprocess
 import sys
 import tempfile
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -14,13 +14,20 @@ from benchmarks import control, fits
 from benchmarks.measure import Effort, first_call, interleave, microseconds, ratio
 from benchmarks.progress import say
 from benchmarks.scaling import curve
-from benchmarks.startup import seconds_row, timed
+from benchmarks.startup import environment, seconds_row
 
 _FULL = Effort(burst=1e-3, budget=30.0, least=7, most=31, placements=1)
 _QUICK = Effort(burst=1e-3, budget=3.0, least=3, most=9, placements=1)
 _EPOCHS, _SEEDS = (10, 25, 50, 100, 200, 400), 5
 PEER_IMPORT = "from sklearn.neural_network import MLPClassifier"
 IMPORT = "import minibn.sklearn"
+_TIMED_IMPORT = f"""
+from time import perf_counter, process_time
+{PEER_IMPORT}
+clock, processor = perf_counter(), process_time()
+{IMPORT}
+print(perf_counter() - clock, process_time() - processor)
+"""
 
 
 def classifiers():
@@ -87,11 +94,14 @@ def curves(task, quick):
 
 
 def import_row(rounds):
-    """Time what importing minibn.sklearn adds to importing scikit-learn's own classifier."""
-    commands = [[sys.executable, "-c", code] for code in (f"{PEER_IMPORT}; {IMPORT}", PEER_IMPORT)]
+    """Time what importing minibn.sklearn adds to importing scikit-learn's own classifier, in new processes.
+
+    Inside of each: between whole processes, which take more than a second, such a difference would drown.
+    """
     with tempfile.TemporaryDirectory() as home:
-        series = np.array([[timed(command, Path(home)) for command in commands] for _ in range(rounds + 1)])
-    return seconds_row(IMPORT, PEER_IMPORT, series[1:, 0] - series[1:, 1])
+        command, outside = [sys.executable, "-c", _TIMED_IMPORT], environment(home)
+        printed = [subprocess.check_output(command, env=outside, cwd=home) for _ in range(rounds + 1)]
+    return seconds_row(IMPORT, PEER_IMPORT, np.array([line.split() for line in printed[1:]], float))
 
 
 def run(settings):
