@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,6 +42,11 @@ class Network:
     def steps(self):
         """Batches of an epoch."""
         return -(-self.rows // self.batch)
+
+    @property
+    def weights(self):
+        """Weights of the dense layers."""
+        return sum(a * b for a, b in pairwise(self.sizes))
 
     def model(self):
         """Return minibn's model with its initial weights."""

@@ -16,6 +16,7 @@ _QUICK = Effort(burst=5e-3, budget=1.5, least=3, most=15, placements=1)
 _DEPTHS, _ROWS = (1, 2, 4, 8, 16, 32), (500, 1000, 2000, 4000, 8000, 16000)
 _TOLERANCE = 1e-3
 _DRAWN = 32  # epochs whose orders are drawn in one call
+_SMALL = 1 << 21  # rows times weights of which ``fit`` plays as many epochs in one call
 
 
 def _agree(network, name, ours, theirs):
@@ -40,10 +41,11 @@ def _orders(rows):
         yield rng.permutation(rows)
 
 
-def _our_orders(rows):
-    """Yield orders as minibn's ``fit`` draws them, those of some epochs at once."""
-    for first in count(1, _DRAWN):
-        yield from epoch_orders(rows, 3, first, _DRAWN)
+def _our_orders(network):
+    """Yield orders as minibn's ``fit`` draws them: those of small networks for some epochs at once."""
+    epochs = _DRAWN if network.rows * network.weights <= _SMALL else 1
+    for first in count(1, epochs):
+        yield from epoch_orders(network.rows, 3, first, epochs)
 
 
 def _peer(network, name, module, x, y):
@@ -78,7 +80,7 @@ def measure(network, peers, threads, effort):
     x, y = network.data(network.rows)
     ours = minibn_training.build(network, x, y)
     firsts = {"minibn": first_call(lambda: ours(np.arange(network.rows)))}
-    subjects = {"minibn": _trained(ours, _our_orders(network.rows))}
+    subjects = {"minibn": _trained(ours, _our_orders(network))}
     for name, module in peers.items():
         epoch, firsts[name] = _peer(network, name, module, x, y)
         subjects[name] = _trained(epoch, _orders(network.rows))
@@ -89,7 +91,7 @@ def measure(network, peers, threads, effort):
 
 
 def _epoch_of(network):
-    return _trained(minibn_training.build(network, *network.data(network.rows)), _our_orders(network.rows))
+    return _trained(minibn_training.build(network, *network.data(network.rows)), _our_orders(network))
 
 
 def curves(quick):

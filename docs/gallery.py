@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from minibn.cores import usable_cores
+
 PAGE = Path(__file__).with_name("gallery.md")
 PICTURES = Path(__file__).parent / "img" / "gallery"
 FAULT = 3  # exit code of a doctor who found one
@@ -71,7 +73,7 @@ def _run(commands, place):
 
 def draw_missing():
     """Draw what is missing, as many sections at once as there are cores."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(draw, [section for section in sections() if not section.is_drawn()]))
 
 

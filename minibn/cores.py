@@ -1,4 +1,4 @@
-"""How many processor cores there are to use. Imports nothing, so that it can be asked before Numba is set up."""
+"""How many processor cores there are to use. Numba is not imported, so that it can be set up by them."""
 
 import os
 from pathlib import Path

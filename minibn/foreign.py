@@ -37,7 +37,7 @@ def as_array(name, value):
     if is_sparse(value):
         size = value.shape[0] * value.shape[-1] * value.dtype.itemsize / 1e6
         raise DtypeError(
-            f"{name} must be dense, got a sparse {type(value).__name__}; use {name}.toarray() ({size:.3g} MB)"
+            f"{name} must be dense, got a sparse {type(value).__name__}; use {_of(name)}.toarray() ({size:.3g} MB)"
         )
     return value.to_numpy() if hasattr(value, "to_numpy") else exchanged(name, value)
 

@@ -185,6 +185,8 @@ def test_a_data_set_and_a_state_name_it_too():
         model.load_state_dict(state)
     with pytest.raises(DtypeError, match=r"^validation x must .* got torch\.bfloat16; use its \.float\(\)$"):
         fit(model, X, Y, validation=(tensor, Y))
+    with pytest.raises(DtypeError, match=r"^validation x must be dense, .*; use its \.toarray\(\)"):
+        fit(model, X, Y, validation=(sparse("csr_matrix")(), Y))
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,28 @@ def test_several_epochs_in_one_call_equal_one_after_the_other(batch_size):
     found = programs[1].run_epoch(x, Y, np.concatenate(orders), batch_size, epochs=3)
     assert found.losses.tolist() == [loss for one in expected for loss in one.losses]
     assert found.accuracy == pytest.approx(np.mean([one.accuracy for one in expected]))
+    assert found.mean_loss == pytest.approx(np.mean([one.mean_loss for one in expected]))
     for key, value in once.state_dict().items():
         np.testing.assert_array_equal(twice.state_dict()[key], value)
+
+
+def test_the_mean_loss_is_that_of_all_batches_up_to_the_last():
+    program = capture(network(dtype=np.float32), SoftmaxCrossEntropy(), SGD(1e20), 17)
+    order = np.tile(np.arange(len(X)), 3)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        diverged = program.run_epoch(X.astype(np.float32), Y, order, 16, epochs=3)
+    assert diverged.failed_step is not None and np.isnan(diverged.mean_loss)
+    for epochs in (1, 3):
+        program = capture(network(), SoftmaxCrossEntropy(), SGD(0.1), 17)
+        found = program.run_epoch(X, Y, order[: epochs * len(X)], 16, epochs=epochs)
+        total = (found.losses * found.weights).sum()
+        assert found.mean_loss == pytest.approx(total / found.weights.sum(), rel=1e-12)
+
+
+def test_nothing_is_lost_on_no_rows():
+    found = capture(network(), SoftmaxCrossEntropy(), SGD(0.1), 17).evaluate(X[:0], Y[:0])
+    assert not found.losses.size and not found.correct.size and tuple(found.sums) == (0, 0)
 
 
 def test_rows_right_are_those_whose_first_largest_entry_stands_at_the_label():

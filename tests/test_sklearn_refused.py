@@ -1,5 +1,7 @@
 """What the estimators refuse beyond scikit-learn's own checks, in one line that names the argument."""
 
+import warnings
+
 import numpy as np
 import pytest
 from cases import needs_jit
@@ -16,6 +18,15 @@ pytestmark = [needs_jit, pytest.mark.filterwarnings("ignore::sklearn.exceptions.
 IRIS, KINDS = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[KINDS]
 SMALL = {"hidden_layer_sizes": 8, "max_iter": 1, "random_state": 0}
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.float64, str])
+@pytest.mark.parametrize("labels", [np.arange(30), np.arange(30) // 3], ids=["each its own", "ten"])
+def test_labels_that_are_mostly_distinct_are_warned_of(labels, kind):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        MinibnClassifier(**SMALL).fit(IRIS[:30], labels.astype(kind))
+    assert any("unique classes" in str(w.message) for w in caught) == (len(set(labels)) == 30)
 
 
 @pytest.mark.parametrize("change", [{"hidden_layer_sizes": 5}, {"activation": "tanh"}, {"batch_norm": False}])

@@ -7,7 +7,7 @@ import pytest
 from command import run
 
 from minibn import nn
-from minibn.errors import MinibnError, WriteError
+from minibn.errors import CheckpointError, MinibnError, WriteError
 from minibn.interop import to_onnx
 from minibn.lab import Grid, sweep
 from minibn.train import Settings, fit, save_model
@@ -75,6 +75,14 @@ def test_training_that_cannot_be_saved_does_not_begin(place, tmp_path):
         not played
         and (model.state_dict()["0.weight"] == nn.mlp([4, 3], rng=0).state_dict()["0.weight"]).all()
     )
+
+
+def test_training_that_is_refused_leaves_no_folder(tmp_path):
+    with pytest.raises(CheckpointError):
+        fit(
+            MODEL, np.ones((8, 4)), np.arange(8) % 3, checkpoint=tmp_path / "new", resume=tmp_path / "missing"
+        )
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.subprocess

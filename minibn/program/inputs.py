@@ -7,9 +7,8 @@ from minibn.errors import DtypeError, ProgramError, ShapeError
 from minibn.functional import checks
 from minibn.nn.losses import SoftmaxCrossEntropy
 
-_LABEL = np.dtype(
-    np.int64
-)  # the same object wherever NumPy makes an array; another is looked at more closely
+# The same object wherever NumPy makes an array; another of its kind is looked at more closely.
+_LABEL = np.dtype(np.int64)
 _READABLE = {np.dtype(code) for code in ("?", "b", "B", "h", "H", "i", "I", "l", "L", "f", "d")}
 
 

@@ -131,7 +131,7 @@ class Program:
         targets = self._inputs.targets(y, len(source.x), sample_weight)
         rates = self._inputs.rates(learning_rates, epochs * schedule.steps)
         results, failed = self._train(schedule, epochs, [source], targets, order, rates)
-        return epoch_result(results, failed, total(targets[2], order))
+        return epoch_result(results, failed, total(targets[2], order), schedule.steps)
 
     def run_epochs(self, part, orders, batch_size, held=None):
         """Train for some epochs and evaluate after each of them, inside one compiled call.
@@ -269,7 +269,7 @@ class Program:
         rows = np.arange(len(source.x)) if rows is None else np.ascontiguousarray(rows, np.int64)
         look = self._look(self._evaluation, len(rows), (0, len(source.x), 0))
         results, _ = self._play(Schedule([look]), 1, [source], targets, rows)
-        return epoch_result(results, -1, total(targets[2], rows))
+        return epoch_result(results, -1, total(targets[2], rows), look.steps)
 
     def predict(self, x):
         """Return the index of the most probable class of each row, shape (N,)."""

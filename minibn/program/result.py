@@ -22,7 +22,7 @@ class EpochResult:
     rows : int or float
         Rows of the epoch, or the sum of their sample weights, which ``correct`` then adds up too.
     sums : sequence of float
-        Sum of ``losses * weights``, and of ``weights``, one batch after the other.
+        Sum of ``losses * weights``, and of ``weights``, over all batches.
     """
 
     losses: np.ndarray
@@ -98,14 +98,26 @@ def total(weights, rows):
     return weights[rows].sum(axis=-1) if weights.size else rows.shape[-1]
 
 
-def epoch_result(results, failed, rows):
-    """Return what a play of a single pass reports: ``results`` and ``failed`` as of :func:`epochs_result`."""
+def epoch_result(results, failed, rows, steps):
+    """Return what a play of a single pass reports, epochs of so many steps one behind the other.
+
+    ``results`` and ``failed`` are as of :func:`epochs_result`.
+    """
     step = None if failed < 0 else int(failed)
     if step is not None:
         results = results[:, : step + 1]
     correct = results[4] if len(results) > 4 else None
-    sums = results.item(2, -1), results.item(3, -1)
+    sums = _last_sums(results, steps)
     return EpochResult(results[0], results[1], correct, step, rows, sums)
+
+
+def _last_sums(results, steps):
+    """Return what all epochs lost, and what that divides by: their sums begin anew with each of them."""
+    played = results.shape[1]
+    if 0 < played <= steps:  # a single one
+        return results.item(2, -1), results.item(3, -1)
+    ends = [*range(steps - 1, played - 1, max(steps, 1)), played - 1] if played else []
+    return tuple(results[2:4, ends].sum(axis=1).tolist())
 
 
 def epochs_result(results, failed, passes, totals):
@@ -130,7 +142,8 @@ def epochs_result(results, failed, passes, totals):
     epochs = results[:, : whole * ends[-1]].reshape(len(results), whole, ends[-1])
     found = []
     for start, end, total in zip([0, *ends], ends, totals, strict=False):
-        correct = epochs[4, :, start:end] if len(results) > 4 else None
+        part = epochs[:, :, start:end]
+        sums = part[2:4, :, -1] if end > start else np.zeros((2, whole))
         rows = total[:whole] if isinstance(total, np.ndarray) else total
-        found.append(Figures(epochs[2:4, :, end - 1], correct, rows))
+        found.append(Figures(sums, part[4] if len(part) > 4 else None, rows))
     return EpochsResult(*found, *[None] * (3 - len(found)), None if step is None else min(step, ends[0]))

@@ -1,5 +1,6 @@
 """Safetensors files with JSON metadata, written so that a reader never sees half of one."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -36,6 +37,19 @@ def make_folder(path):
     """
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _failure(path, f"{error.strerror}; give another path", error) from error
+
+
+def check_folder(path):
+    """Raise what :func:`make_folder` would, where a file is in the way or a name too long; make nothing."""
+    path = Path(path)
+    try:
+        for place in (path, *path.parents):
+            if place.exists():
+                if not place.is_dir():
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+                return
     except OSError as error:
         raise _failure(path, f"{error.strerror}; give another path", error) from error
 

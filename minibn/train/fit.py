@@ -16,7 +16,7 @@ from minibn.train import arguments
 from minibn.train.batches import batch_bounds
 from minibn.train.checkpoint import load_history, load_run, save_run
 from minibn.train.engines import engine
-from minibn.train.files import make_folder
+from minibn.train.files import check_folder
 from minibn.train.history import EpochRecord, History
 from minibn.train.part import Part
 from minibn.train.step import first_non_finite
@@ -206,7 +206,7 @@ class _Run:
     def epochs(self, at_once=False):
         """Train, yielding records; where nothing stands between epochs, several may be played before the first."""
         if self.checkpoint:
-            make_folder(self.checkpoint.folder)  # now, not after an epoch that would be lost
+            check_folder(self.checkpoint.folder)  # now, not after an epoch that would be lost
         self._start()
         self._engine.warm(self.part)
         between = self.callbacks or self.checkpoint or self.stopping or not at_once

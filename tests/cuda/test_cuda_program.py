@@ -74,6 +74,7 @@ def same_results(found, wanted):
     np.testing.assert_allclose(found.weights, wanted.weights, rtol=1e-6)
     if wanted.correct is not None:
         np.testing.assert_allclose(found.correct, wanted.correct, rtol=1e-6)
+    np.testing.assert_allclose(found.mean_loss, wanted.mean_loss, rtol=1e-5)
     assert (found.failed_step, found.rows) == (wanted.failed_step, wanted.rows)
 
 

@@ -121,10 +121,10 @@ class Walk:
     def write(self, target, size, body):
         """Walk the rows and write ``body(places, column, mask)``, one line for each place, to ``target``.
 
-        Two rows at once where the output is ``size`` bytes small, so that they share what is read from the tables;
-        beyond that it is slower: rows whose distance is a power of two share few cache sets. A large output with
-        rows of whole lines is written past the caches; then the lines of a row begin at the first boundary of a
-        cache line.
+        ``size`` is that of the output, in bytes. Two rows are written at once where it is at most :data:`NEAR`, and
+        so share what is read from the tables; where it is more that is slower: rows whose distance is a power of two
+        share few cache sets. A large output with rows of whole lines is written past the caches; then the lines of a
+        row begin at the first boundary of a cache line.
         """
         b, lanes = self.builder, self.lanes
         whole_lines = b.icmp_signed("==", b.and_(self.stride, INDEX(lanes.count - 1)), INDEX(0))

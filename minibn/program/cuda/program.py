@@ -114,9 +114,11 @@ class CudaProgram(Program):
         written = self._buffer("outputs", out.size) if out.size else found
         self.memory.upload(self.arena, self.stats, self.counts)
         self._player(one.first, one.last).play(batches, found, one.output, written, out.size > 0)
-        return self._report(
+        failed = self._report(
             found, results, written, out, self._keeps and (one.first, one.last) == self._training
         )
+        _add_up(results, max(schedule.steps, 1))
+        return failed
 
     def _buffer(self, name, size):
         """Return an array of float32 for outputs, the same as long as its size stays, so that a graph stays valid."""
@@ -145,12 +147,18 @@ class CudaProgram(Program):
         if trained:
             self.memory.download(self.arena, self.stats, self.counts)
         self.stream.synchronize()
-        losses, weights, totals, shares, *correct = results
+        losses, weights, _, _, *correct = results
         for part, values in zip((losses, weights, *correct), found.reshape(3, -1), strict=False):
             part[...] = values[: part.size]
-        np.cumsum(losses * weights, out=totals)
-        np.cumsum(weights, out=shares)
         return int(failed[0])
+
+
+def _add_up(results, steps):
+    """Write what each batch and those before it in its epoch of so many steps lost, and what that divides by."""
+    losses, weights, totals, shares = results[:4].reshape(4, -1, steps)
+    with np.errstate(all="ignore"):  # a play that ended early, or had no loss, wrote nothing there
+        np.cumsum(losses * weights, axis=1, out=totals)
+        np.cumsum(weights, axis=1, out=shares)
 
 
 def multiply_adds(lines, rows):
