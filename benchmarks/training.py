@@ -15,8 +15,8 @@ _FULL = Effort(burst=0.02, budget=12.0, least=9, most=101, placements=1)
 _QUICK = Effort(burst=5e-3, budget=1.5, least=3, most=15, placements=1)
 _DEPTHS, _ROWS = (1, 2, 4, 8, 16, 32), (500, 1000, 2000, 4000, 8000, 16000)
 _TOLERANCE = 1e-3
-_DRAWN = 32  # epochs whose orders are drawn in one call
-_SMALL = 1 << 21  # rows times weights of which ``fit`` plays as many epochs in one call
+_DRAWN = 32  # epochs whose orders are drawn in one call, at most
+_WORK = 1 << 26  # rows times weights of all epochs that ``fit`` plays in one call
 
 
 def _agree(network, name, ours, theirs):
@@ -42,8 +42,8 @@ def _orders(rows):
 
 
 def _our_orders(network):
-    """Yield orders as minibn's ``fit`` draws them: those of small networks for some epochs at once."""
-    epochs = _DRAWN if network.rows * network.weights <= _SMALL else 1
+    """Yield orders as minibn's ``fit`` draws them: for as many epochs at once as it plays in one call."""
+    epochs = min(_DRAWN, max(1, _WORK // (network.rows * network.weights)))
     for first in count(1, epochs):
         yield from epoch_orders(network.rows, 3, first, epochs)
 
